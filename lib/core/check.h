@@ -8,6 +8,8 @@ namespace pannier::internal {
 [[noreturn]] void CheckFailed(const char* file, int line, const char* expression);
 }  // namespace pannier::internal
 
+// Catch2 has a CHECK as well: tests include it first and use REQUIRE.
+#undef CHECK
 // Compiled in always, so that release builds stop as well rather than go on with broken state.
 #define CHECK(expression)                                                \
   do {                                                                   \
