@@ -209,17 +209,20 @@ def _pannierd(home: Path, transport: str, options: dict) -> Server:
 def prepare(kind: str, transport: str, **options) -> Server:
     """A server that is not started yet. Options: binary, arguments, metrics, environment."""
     home = Path(tempfile.mkdtemp(prefix=f"pannier-{kind}-"))
-    return {"chroma": _chroma, "pannierd": _pannierd}[kind](home, transport, options)
+    try:
+        return {"chroma": _chroma, "pannierd": _pannierd}[kind](home, transport, options)
+    except LaunchError:
+        shutil.rmtree(home)
+        raise
 
 
 def start(kind: str, transport: str, **options) -> Server:
-    """Starts a server and returns when it answers; a port that was taken meanwhile is chosen anew."""
-    for attempt in range(3):
+    """Starts a server and returns when it answers; a port taken meanwhile is chosen anew."""
+    while True:
         server = prepare(kind, transport, **options)
         try:
             return server.start()
-        except LaunchError:
+        except LaunchError as error:
             server.__exit__()
-            if attempt == 2 or kind == "pannierd" and not default_binary().exists():
+            if "in use" not in str(error):
                 raise
-    raise AssertionError("unreachable")

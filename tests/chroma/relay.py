@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 import sys
 
+from launcher import die_with_parent
+
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
@@ -25,7 +27,7 @@ async def main(path: str, port: int, command: list[str]) -> int:
             return
         await asyncio.gather(pump(reader, back), pump(there, writer))
 
-    child = await asyncio.create_subprocess_exec(*command)
+    child = await asyncio.create_subprocess_exec(*command, preexec_fn=die_with_parent)
     async with await asyncio.start_unix_server(serve, path):
         return await child.wait()
 
