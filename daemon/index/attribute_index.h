@@ -1,0 +1,70 @@
+// The metadata of one collection in memory, so that a filter need not read rows. Same versions as
+// VectorIndex: rows are born and die at sequences, readers take no lock. Every record has a row
+// here, with or without metadata, so this is also who lives.
+//
+// Threads and sequences: as VectorIndex (vector_index.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "daemon/index/record_set.h"
+#include "daemon/model/filter.h"
+#include "daemon/model/metadata.h"
+#include "lib/core/result.h"
+
+namespace pannier::index {
+
+// How a filter reads the documents it must test: implemented by the store over the reader's
+// transaction.
+class DocumentSource {
+ public:
+  virtual ~DocumentSource() = default;
+  // Visits the documents of `records` (nullopt: the record has none), in ascending order. The view
+  // lives for the visit.
+  using Visitor = std::function<void(RecordNumber, std::optional<std::string_view>)>;
+  virtual Status Visit(const RecordSet& records, const Visitor& visit) = 0;
+};
+
+class AttributeIndex {
+ public:
+  // A consistent look at one sequence.
+  class View {
+   public:
+    // The records that live and pass `filter`, exactly (daemon/model/filter.h). Document tests run
+    // last, only on records that the rest of the filter leaves undecided.
+    //   kInvalidArgument  a regular expression does not compile ("Regex syntax errror: …")
+    //   others            what `documents` failed with
+    Result<RecordSet> Match(const model::Filter& filter, DocumentSource& documents) const;
+    // All that live.
+    RecordSet Live() const;
+
+   private:
+    friend class AttributeIndex;
+    struct Core;
+    std::shared_ptr<const Core> core_;
+    Sequence at_ = 0;
+  };
+
+  AttributeIndex();
+  ~AttributeIndex();
+
+  // --- writer --- (metadata null: the record has none)
+  void Put(Sequence at, RecordNumber record, const model::Metadata* metadata);
+  void Remove(Sequence at, RecordNumber record);
+  void Commit(Sequence at);
+  void Abort(Sequence at);
+  bool Compact();
+
+  // --- anyone ---
+  std::optional<View> At(Sequence at) const;
+  uint64_t memory_bytes() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pannier::index

@@ -1,0 +1,115 @@
+// The vectors of one collection, searchable at any recent sequence: exactly, or through a graph.
+//
+// Design. Vectors live in append-only slots (chunks that never move), each with the sequence it was
+// born at and the one it died at. A search at sequence S sees the slots with born <= S < died, so a
+// reader needs no lock and no copy, and a writer may apply a commit before it is durable: nobody
+// reads at its sequence until SQLite says it is there. An upsert is a dead slot and a fresh one. A
+// graph (hnswlib) over the slots below some count is built off to the side and published whole by
+// one pointer; slots behind it (the tail) are scanned. Dead slots are dropped by Compact(), which
+// makes a new core beside the old one; readers that hold the old core keep it.
+//
+// This is the contract the engine grows behind: quantised codes, own graph, persistence and the
+// planner replace the inside (see docs/architecture.md), not the calls.
+//
+// Threads: writer calls (Put, Remove, Commit, Abort, Compact) from one thread at a time; everything
+// else from any thread at any time. Lifetime: owned by shared_ptr; a View keeps what it needs
+// alive.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "daemon/index/record_set.h"
+#include "daemon/model/collection.h"
+#include "lib/core/result.h"
+
+namespace pannier::index {
+
+struct Neighbor {
+  RecordNumber record;
+  float distance;  // Chroma's: squared L2, 1 - cos, 1 - dot; 1.0 to everything for a zero vector
+                   // under cosine
+};
+
+struct SearchRequest {
+  std::span<const float> query;  // `dimension` finite floats
+  uint32_t k = 10;
+  const RecordSet* allowed = nullptr;  // only these; null: all that live
+  uint32_t ef_search = 100;
+};
+
+// What was done for one search; for metrics, logs and explain.
+struct SearchReport {
+  enum class Plan { kExact, kGraph } plan = Plan::kExact;
+  uint64_t distances_computed = 0;
+};
+
+class VectorIndex {
+ public:
+  struct Options {
+    model::HnswParameters hnsw;
+    uint32_t dimension = 0;            // 1 … 65,536
+    uint32_t graph_threshold = 5'000;  // fewer live vectors are always scanned
+  };
+
+  // A consistent look at one sequence. Cheap to copy; keeps its slots alive.
+  class View {
+   public:
+    // The k nearest, ascending by (distance, record). Exact when the live or allowed set is small
+    // or no graph exists; else at the graph's recall. Fewer than k only when fewer exist.
+    std::vector<Neighbor> Search(const SearchRequest& request, SearchReport* report) const;
+    uint64_t live() const;  // vectors at this sequence; walks nothing
+
+   private:
+    friend class VectorIndex;
+    struct Core;
+    std::shared_ptr<const Core> core_;
+    Sequence at_ = 0;
+  };
+
+  explicit VectorIndex(Options options);
+  ~VectorIndex();
+
+  // --- writer ---
+  // `record` has `vector` from sequence `at` on; its older vector, if any, dies then.
+  void Put(Sequence at, RecordNumber record, std::span<const float> vector);
+  // `record` has no vector from `at` on. Unknown records are ignored.
+  void Remove(Sequence at, RecordNumber record);
+  // Everything put or removed at `at` is final / never happened. Each sequence ends with exactly
+  // one of the two.
+  void Commit(Sequence at);
+  void Abort(Sequence at);
+  // Drops dead slots when they are worth it (a quarter of all, at least 1,024). True when it did.
+  // The graph, if any, is kept until a new one is published.
+  bool Compact();
+
+  // --- anyone ---
+  // A look at `at`, or nothing when `at` is older than the last compaction or newer than the last
+  // commit (the caller then takes a newer sequence, or looks again).
+  std::optional<View> At(Sequence at) const;
+
+  // True when a graph is wanted: none yet and enough vectors, or the tail or the dead have outgrown
+  // it.
+  bool WantsGraph() const;
+  // Builds a graph of what is committed and publishes it. Long; runs on the builder's thread; stops
+  // early when asked. One at a time per index.
+  //   kResourceExhausted  memory could not be had; the old graph serves on
+  //   kUnavailable        stopped
+  Status BuildGraph(std::stop_token stop);
+
+  // Heap bytes owned, counted not measured: slots, graph, maps.
+  uint64_t memory_bytes() const;
+  uint64_t tail_size() const;  // committed slots that no graph covers
+  uint64_t indexed() const;    // committed live slots that a graph covers
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pannier::index
