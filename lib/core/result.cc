@@ -9,6 +9,8 @@ std::string_view ToString(Errc code) {
   switch (code) {
     case Errc::kInvalidArgument:
       return "invalid argument";
+    case Errc::kMalformed:
+      return "malformed";
     case Errc::kNotFound:
       return "not found";
     case Errc::kConflict:
@@ -39,6 +41,9 @@ Error Error::Context(std::string_view context) && {
 
 Error InvalidArgument(std::string what, std::string hint) {
   return {Errc::kInvalidArgument, std::move(what), std::move(hint)};
+}
+Error Malformed(std::string what, std::string hint) {
+  return {Errc::kMalformed, std::move(what), std::move(hint)};
 }
 Error NotFound(std::string what, std::string hint) {
   return {Errc::kNotFound, std::move(what), std::move(hint)};

@@ -20,6 +20,7 @@ namespace pannier {
 // What the caller should do. A code exists because someone acts on it differently.
 enum class Errc {
   kInvalidArgument,    // the request is wrong; do not repeat it
+  kMalformed,          // so wrong that it has not even the right shape (HTTP: 422, not 400)
   kNotFound,           // absent
   kConflict,           // exists already, or changed since it was read
   kPermissionDenied,   // the caller may not do this
@@ -123,6 +124,7 @@ using Status = Result<void>;
 // One function per code, so that a failure reads as a sentence: `return NotFound("no store named "
 // + name);`.
 Error InvalidArgument(std::string what, std::string hint = {});
+Error Malformed(std::string what, std::string hint = {});
 Error NotFound(std::string what, std::string hint = {});
 Error Conflict(std::string what, std::string hint = {});
 Error PermissionDenied(std::string what, std::string hint = {});
