@@ -19,6 +19,8 @@ std::string_view ToString(Errc code) {
       return "permission denied";
     case Errc::kResourceExhausted:
       return "resource exhausted";
+    case Errc::kStorageFull:
+      return "storage full";
     case Errc::kUnavailable:
       return "unavailable";
     case Errc::kDeadlineExceeded:
@@ -57,6 +59,9 @@ Error PermissionDenied(std::string what, std::string hint) {
 Error ResourceExhausted(std::string what, std::string hint) {
   return {Errc::kResourceExhausted, std::move(what), std::move(hint)};
 }
+Error StorageFull(std::string what, std::string hint) {
+  return {Errc::kStorageFull, std::move(what), std::move(hint)};
+}
 Error Unavailable(std::string what, std::string hint) {
   return {Errc::kUnavailable, std::move(what), std::move(hint)};
 }
@@ -85,6 +90,7 @@ Errc CodeOfErrno(int error_number) {
       return Errc::kPermissionDenied;
     case ENOSPC:
     case EDQUOT:
+      return Errc::kStorageFull;
     case EMFILE:
     case ENFILE:
       return Errc::kResourceExhausted;

@@ -24,7 +24,8 @@ enum class Errc {
   kNotFound,           // absent
   kConflict,           // exists already, or changed since it was read
   kPermissionDenied,   // the caller may not do this
-  kResourceExhausted,  // a limit we set, or a full disk; repeat later
+  kResourceExhausted,  // a limit we set is reached; repeat later
+  kStorageFull,        // the disk or a quota is full; make room, then repeat
   kUnavailable,        // may pass by itself; repeat with backoff
   kDeadlineExceeded,   // the time given was not enough
   kUnimplemented,      // this server does not do that
@@ -129,6 +130,7 @@ Error NotFound(std::string what, std::string hint = {});
 Error Conflict(std::string what, std::string hint = {});
 Error PermissionDenied(std::string what, std::string hint = {});
 Error ResourceExhausted(std::string what, std::string hint = {});
+Error StorageFull(std::string what, std::string hint = {});
 Error Unavailable(std::string what, std::string hint = {});
 Error DeadlineExceeded(std::string what, std::string hint = {});
 Error Unimplemented(std::string what, std::string hint = {});

@@ -31,7 +31,7 @@ TEST_CASE("result: TRY yields the value or returns the error with its context", 
 
 TEST_CASE("result: an errno keeps its text and gets the code that callers act on", "[lib][core]") {
   const Error full = FromErrno(ENOSPC, "write /x");
-  REQUIRE(full.code == Errc::kResourceExhausted);
+  REQUIRE(full.code == Errc::kStorageFull);
   REQUIRE(full.what == "write /x: No space left on device");
 }
 

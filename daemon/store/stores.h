@@ -1,0 +1,123 @@
+// All stores of a data directory: which exist (the catalog), which are open, and who is closed to
+// make room.
+//
+// A store is opened when first used and stays open until it is idle for `idle_after`, or until room
+// is needed and it is the least recently used one that nobody holds. A store that is not open costs
+// its row in the catalog and nothing else. Threads: any. Lifetime: StoreRefs must be gone before
+// Stores is destroyed.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/store/store.h"
+#include "lib/core/clock.h"
+#include "lib/core/result.h"
+#include "lib/core/uuid.h"
+#include "lib/file/file_system.h"
+
+namespace pannier::store {
+
+// Keeps a store open while it is held. Hold it for one request, not longer.
+using StoreRef = std::shared_ptr<Store>;
+
+struct DatabaseInfo {
+  Uuid id;  // nil for the default database
+  std::string tenant;
+  std::string name;
+};
+
+struct StoreInfo {
+  DatabaseInfo database;
+  bool open = false;
+  uint64_t collections = 0, records = 0;  // 0 while not open
+  index::Sequence sequence = 0;           // 0 while not open
+  uint64_t bytes_on_disk = 0, bytes_in_memory = 0;
+  std::optional<WallTime> last_used;  // since this process started
+};
+
+// Counted since start; read for metrics.
+struct StoreStats {
+  uint64_t stores_known = 0, stores_open = 0, opened_total = 0, evicted_total = 0;
+  uint64_t collections = 0, records = 0;            // of open stores
+  uint64_t bytes_on_disk = 0, bytes_in_memory = 0;  // of open stores
+  uint64_t writes_queued = 0, commits_total = 0, writes_total = 0;
+  uint64_t tail_records = 0, graph_builds_total = 0, graph_builds_running = 0;
+  uint64_t checksum_failures_total = 0;
+};
+
+// Told of each event as it happens, from the thread it happens on; must return at once.
+class StoreObserver {
+ public:
+  virtual ~StoreObserver() = default;
+  virtual void OnCommit(uint64_t writes, std::chrono::nanoseconds took,
+                        std::chrono::nanoseconds commit_took) = 0;
+  virtual void OnSearch(bool used_graph, std::chrono::nanoseconds took) = 0;
+};
+
+struct StoreOptions {
+  uint32_t open_max = 256;
+  uint32_t readers_per_store_max = 8;
+  uint32_t writes_queued_max = 1'024;       // per store; past it kResourceExhausted
+  uint64_t commit_bytes_max = 64ull << 20;  // a group commit takes no more than about this
+  uint64_t wal_bytes_checkpoint = 16ull
+                                  << 20;  // a write-ahead log past this is moved into the file
+  uint64_t memory_budget_bytes =
+      512ull << 20;  // indexes of all stores; past it collections are searched in the file
+  std::chrono::seconds idle_after{4 * 3600};
+  uint32_t graph_threshold = 5'000;
+  std::string sqlite_vfs;  // empty: SQLite's own; tests put faults here
+};
+
+class Stores {
+ public:
+  // Locks `data` and reads its identity and catalog; makes them in an empty or absent directory.
+  // Interrupted creations and deletions of databases are finished. Opens no store.
+  //   kConflict          another process holds the directory; `what` names it
+  //   kPermissionDenied  the directory cannot be written
+  //   kInvalidArgument   not a data directory of ours (foreign files), or of a newer format; `hint`
+  //   says what to try
+  static Result<std::unique_ptr<Stores>> Open(const std::string& data, StoreOptions options,
+                                              file::FileSystem& files, const Clock& clock,
+                                              StoreObserver* observer);
+  ~Stores();
+
+  // --- tenants and databases --- error texts are Chroma's
+  Status CreateTenant(const std::string& name);  // kConflict
+  Status FindTenant(const std::string& name);    // kNotFound
+  Status CreateDatabase(const std::string& tenant,
+                        const std::string& name);  // kConflict, kNotFound (the tenant)
+  Result<DatabaseInfo> FindDatabase(const std::string& tenant,
+                                    const std::string& name);  // kNotFound
+  // By name. Empty for an unknown tenant.
+  Result<std::vector<DatabaseInfo>> ListDatabases(const std::string& tenant,
+                                                  std::optional<uint32_t> limit, uint32_t offset);
+  // Removes the database and its files; requests that hold it end as if it were still there.
+  Status DeleteDatabase(const std::string& tenant, const std::string& name);  // kNotFound
+  // Deletes everything and makes the default tenant and database anew.
+  Status Reset();
+
+  // --- stores ---
+  //   kNotFound           no such database
+  //   kResourceExhausted  open_max stores are open and all are held
+  //   kCorruption         the store's file is missing, foreign, newer or damaged; the others go on
+  Result<StoreRef> Acquire(const std::string& tenant, const std::string& database);
+  // Closes the store when nobody holds it. True when it is closed now.
+  //   kNotFound  no such database
+  Result<bool> Close(const std::string& tenant, const std::string& database);
+  Result<std::vector<StoreInfo>> List();
+  Result<StoreInfo> Describe(const std::string& tenant, const std::string& database);
+  StoreStats stats() const;
+  const Uuid& instance_id() const;
+
+ private:
+  class Impl;
+  explicit Stores(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pannier::store
