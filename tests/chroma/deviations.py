@@ -1,0 +1,183 @@
+"""Where pannierd answers otherwise than Chroma's server, on purpose.
+
+Each entry mirrors a line of deviations.md. `accepts` sees one case whose answers differ and says
+whether this is that deviation; it checks what ours answered, so that nothing else hides behind it.
+`repair` brings the two servers' contents back in step.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Callable
+
+import compare
+import judge
+
+
+@dataclass
+class Case:
+    request: object
+    oracle: compare.Answer
+    subject: compare.Answer
+    ask_oracle: Callable                 # (method, path, body) -> Answer
+    ask_subject: Callable
+
+    def statuses(self, oracle: int, *subject: int) -> bool:
+        return self.oracle.status == oracle and self.subject.status in subject
+
+    def body(self) -> dict:
+        return self.request.body if isinstance(self.request.body, dict) else {}
+
+    def rows(self) -> list[dict]:
+        """All records of the collection, as Chroma's server lists them."""
+        listing = self.ask_oracle("POST", self.request.path.rsplit("/", 1)[0] + "/get", {
+            "include": ["documents", "metadatas", "embeddings"]})
+        return judge.rows_of(listing.body)
+
+
+@dataclass(frozen=True)
+class Deviation:
+    name: str
+    accepts: Callable[[Case], bool]
+    repair: Callable[[Case], None] | None = None
+
+
+def ends(case: Case, *routes: str) -> bool:
+    return case.request.path.split("?")[0].endswith(routes)
+
+
+def missing_tenant(case: Case) -> bool:
+    return (case.request.kind == "create_database" and case.statuses(200, 404)
+            and "/tenants/default_tenant/" not in case.request.path
+            and case.subject.error == "NotFoundError")
+
+
+def drop_database(case: Case) -> None:
+    case.ask_oracle("DELETE", f"{case.request.path}/{case.request.body['name']}", None)
+
+
+def odd_metadata_value(case: Case) -> bool:
+    body = case.body()
+    return (case.request.kind in ("create", "modify") and case.statuses(0, 400)
+            and isinstance(body.get("metadata") or body.get("new_metadata"), dict)
+            and case.subject.error == "InvalidArgumentError")
+
+
+def resource_name(case: Case) -> bool:
+    return case.request.kind == "by_crn" and case.statuses(0, 404, 501)
+
+
+def name_taken(case: Case) -> bool:
+    return (case.request.kind == "modify" and case.statuses(500, 409)
+            and isinstance(case.body().get("new_name"), str)
+            and case.subject.error == "ChromaError")
+
+
+def deleted_count(case: Case) -> bool:
+    ids = case.body().get("ids")
+    return (case.request.kind == "delete" and case.statuses(200, 200) and isinstance(ids, list)
+            and case.oracle.body == {"deleted": len(ids)}
+            and 0 <= case.subject.body.get("deleted", -1) < len(ids))
+
+
+def indexing_status(case: Case) -> bool:
+    keys = {"op_indexing_progress", "num_unindexed_ops", "num_indexed_ops", "total_ops"}
+    return (ends(case, "/indexing_status") and case.statuses(500, 200)
+            and case.subject.body.keys() == keys)
+
+
+def many_ids(case: Case) -> bool:
+    return (case.request.kind == "get" and case.statuses(500, 200)
+            and "too many SQL variables" in case.oracle.message)
+
+
+def mixes_numbers(clause, in_list=False) -> bool:
+    """Whether a filter holds a number at all: then kinds may mix with what is stored."""
+    if isinstance(clause, dict):
+        return any(mixes_numbers(item) for item in clause.values())
+    if isinstance(clause, list):
+        return any(mixes_numbers(item) for item in clause)
+    return compare.number(clause)
+
+
+def mixed_numbers(case: Case) -> bool:
+    """Ints against floats in a filter: ours must be what exact comparison gives."""
+    body = case.body()
+    if not case.statuses(200, 200) or not mixes_numbers(body.get("where")):
+        return False
+    if case.request.kind == "get":
+        return case.subject.body["ids"] == judge.got(case.rows(), body)
+    return case.request.kind == "query" and as_judged(case)
+
+
+def as_judged(case: Case) -> bool:
+    """Whether ours are the nearest records that pass the filters."""
+    body = copy.deepcopy(case.body())
+    want = judge.nearest(case.rows(), body, case.request.space)
+    have = case.subject.body["distances"]
+    if have is None:
+        again = case.ask_subject("POST", case.request.path, {**body, "include": ["distances"]})
+        have = again.body["distances"]
+    return compare.difference(want, have, loose=True) is None
+
+
+def missed_record(case: Case) -> bool:
+    """Chroma's graph search is approximate; ours of small collections is exact."""
+    return case.request.kind == "query" and case.statuses(200, 200) and as_judged(case)
+
+
+def v1_post(case: Case) -> bool:
+    return (case.request.path.startswith("/api/v1") and case.request.method == "POST"
+            and case.statuses(405, 410))
+
+
+def newer_routes(case: Case) -> bool:
+    return (ends(case, "/add_input", "/conditional/get", "/conditional/commit")
+            and case.statuses(404, 501))
+
+
+def refused_route(case: Case) -> bool:
+    """Search, fork_count: 501 there; ours may answer."""
+    return ends(case, "/search", "/fork_count") and case.statuses(501, 200)
+
+
+def foreign_database(case: Case) -> bool:
+    """A collection's id under a database that does not own it."""
+    return "{c:" in case.request.path and case.statuses(case.oracle.status, 404) and (
+        case.request.path.split("/collections/")[0] not in case.oracle.labels.get("bases", ()))
+
+
+def batch_size(case: Case) -> bool:
+    """The announced batch size is ours to choose."""
+    body = case.subject.body
+    return (ends(case, "/pre-flight-checks") and case.statuses(200, 200)
+            and body.keys() == case.oracle.body.keys() and body["max_batch_size"] >= 100
+            and body["supports_base64_encoding"] is True)
+
+
+DEVIATIONS = [
+    Deviation("database-of-missing-tenant", missing_tenant, drop_database),
+    Deviation("odd-collection-metadata", odd_metadata_value),
+    Deviation("resource-name", resource_name),
+    Deviation("rename-to-taken-name", name_taken),
+    Deviation("deleted-count", deleted_count),
+    Deviation("indexing-status", indexing_status),
+    Deviation("many-ids", many_ids),
+    Deviation("mixed-numbers", mixed_numbers),
+    Deviation("missed-record", missed_record),
+    Deviation("v1-post", v1_post),
+    Deviation("newer-routes", newer_routes),
+    Deviation("refused-routes", refused_route),
+    Deviation("batch-size", batch_size),
+]
+
+
+def find(case: Case) -> Deviation | None:
+    for deviation in DEVIATIONS:
+        try:
+            if deviation.accepts(case):
+                return deviation
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue                     # the answer has another shape than the deviation's
+    return None
