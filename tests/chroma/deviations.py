@@ -144,8 +144,18 @@ def refused_route(case: Case) -> bool:
 
 def foreign_database(case: Case) -> bool:
     """A collection's id under a database that does not own it."""
-    return "{c:" in case.request.path and case.statuses(case.oracle.status, 404) and (
-        case.request.path.split("/collections/")[0] not in case.oracle.labels.get("bases", ()))
+    return (case.request.kind == "foreign" and case.statuses(200, 404)
+            and case.subject.error == "NotFoundError")
+
+
+def unknown_id_in_query(case: Case) -> bool:
+    return (case.request.kind == "query" and case.statuses(500, 200)
+            and "Error finding id" in case.oracle.message and as_judged(case))
+
+
+def nothing_on_disk(case: Case) -> bool:
+    return (case.request.kind in ("get", "query") and case.statuses(500, 200)
+            and "Nothing found on disk" in case.oracle.message)
 
 
 def batch_size(case: Case) -> bool:
@@ -169,6 +179,9 @@ DEVIATIONS = [
     Deviation("v1-post", v1_post),
     Deviation("newer-routes", newer_routes),
     Deviation("refused-routes", refused_route),
+    Deviation("foreign-database", foreign_database),
+    Deviation("unknown-id-in-query", unknown_id_in_query),
+    Deviation("nothing-on-disk", nothing_on_disk),
     Deviation("batch-size", batch_size),
 ]
 

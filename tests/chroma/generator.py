@@ -13,6 +13,7 @@ import json
 import random
 import struct
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 TENANT = "default_tenant"
 DATABASE = "default_database"
@@ -130,7 +131,7 @@ class Epoch:
         elif roll < 0.94:
             self.pick([self.tenant, self.database, self.database])()
         else:
-            self.pick([self.system, self.odd_path, self.wrong_method, self.refused])()
+            self.pick([self.system, self.odd_path, self.wrong_method, self.refused, self.foreign])()
 
     # --- values
 
@@ -581,8 +582,7 @@ class Epoch:
         name = target.name if self.chance(0.7) else self.pick(NAMES + ["nothing", "%20", "a%2Fb"])
         roll = self.r.random()
         if roll < 0.55:
-            safe = "".join(c if c.isalnum() and c.isascii() or c in "._-%" else "%%%02X" % b
-                           for c in name for b in c.encode()[:1]) or "x"
+            safe = name if "%" in name else quote(name, safe="") or "x"
             self.send("get_collection", "GET", f"{target.base}/collections/{safe}")
         elif roll < 0.75:
             which = f"{{c:{target.label}}}" if self.chance(0.8) else self.pick([UNKNOWN_ID, "x"])
@@ -599,7 +599,7 @@ class Epoch:
             name = self.pick(["nothing", "ab", UNKNOWN_ID, f"{{c:{target.label}}}"])
             self.send("drop", "DELETE", f"{target.base}/collections/{name}")
             return
-        self.send("drop", "DELETE", f"{target.base}/collections/{target.name}")
+        self.send("drop", "DELETE", f"{target.base}/collections/{quote(target.name, safe='')}")
         target.alive = self.chance(0.3)      # sometimes go on with what is gone
 
     def page(self) -> str:
@@ -668,6 +668,13 @@ class Epoch:
         request = self.send("wrong_method", self.pick(methods), path, {})
         if request.method in ("HEAD", "GET"):
             request.body = ABSENT
+
+    def foreign(self) -> None:
+        """A collection's id under a database that is not its own."""
+        target = self.pick(self.living())
+        base = self.pick([f"/api/v2/tenants/{TENANT}/databases/nowhere",
+                          f"/api/v2/tenants/nobody/databases/{DATABASE}"])
+        self.send("foreign", "GET", f"{base}/collections/{{c:{target.label}}}/count")
 
     def refused(self) -> None:
         target = self.pick(self.living())
