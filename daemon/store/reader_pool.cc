@@ -1,0 +1,81 @@
+#include "daemon/store/reader_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/store/store_file.h"
+
+namespace pannier::store {
+
+RecordTable& TableCache::Of(uint32_t collection) {
+  auto found = std::find_if(slots_.begin(), slots_.end(),
+                            [&](const Slot& slot) { return slot.collection == collection; });
+  if (found == slots_.end()) {
+    if (slots_.size() >= kTablesMax) slots_.pop_back();
+    slots_.push_front({collection, RecordTable(*connection_, collection)});
+  } else if (found != slots_.begin()) {
+    slots_.splice(slots_.begin(), slots_, found);
+  }
+  return slots_.front().table;
+}
+
+void TableCache::Forget(uint32_t collection) {
+  slots_.remove_if([&](const Slot& slot) { return slot.collection == collection; });
+}
+
+Reader::Reader(Connection connection)
+    : connection_(std::move(connection)), collections_(connection_), tables_(connection_) {}
+
+ReaderPool::Lease::~Lease() {
+  if (reader_ != nullptr) pool_->GiveBack(std::move(reader_));
+}
+
+Result<ReaderPool::Lease> ReaderPool::Acquire(SteadyTime deadline) {
+  MutexLock lock(mutex_);
+  while (idle_.empty() && open_ >= options_.readers_max) {
+    const auto left = deadline - SystemClock().Steady();
+    if (left <= std::chrono::nanoseconds(0)) {
+      return ResourceExhausted(
+          "all " + std::to_string(options_.readers_max) + " read connections of the store are busy",
+          "try again in a second");
+    }
+    given_back_.WaitFor(mutex_, left);
+  }
+  if (!idle_.empty()) {
+    std::unique_ptr<Reader> reader = std::move(idle_.back());
+    idle_.pop_back();
+    return Lease(this, std::move(reader));
+  }
+  ++open_;
+  lock.Unlock();
+  Result<std::unique_ptr<Reader>> reader = OpenReader();
+  if (reader.ok()) return Lease(this, std::move(reader).value());
+  lock.Lock();
+  --open_;
+  return std::move(reader).error();
+}
+
+Result<std::unique_ptr<Reader>> ReaderPool::OpenReader() {
+  return std::make_unique<Reader>(TRY(OpenStoreReader(options_.path, options_.vfs)));
+}
+
+void ReaderPool::GiveBack(std::unique_ptr<Reader> reader) {
+  std::unique_ptr<Reader> surplus;  // closed outside the lock
+  MutexLock lock(mutex_);
+  if (idle_.size() < options_.readers_idle_max) {
+    idle_.push_back(std::move(reader));
+  } else {
+    surplus = std::move(reader);
+    --open_;
+  }
+  given_back_.NotifyOne();
+}
+
+void ReaderPool::CloseIdle() {
+  std::vector<std::unique_ptr<Reader>> closing;
+  MutexLock lock(mutex_);
+  closing.swap(idle_);
+  open_ -= static_cast<uint32_t>(closing.size());
+}
+
+}  // namespace pannier::store

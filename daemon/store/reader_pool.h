@@ -1,0 +1,99 @@
+// Pooled read-only connections of one store.
+//
+// A Reader is one connection and its prepared statements. A ReadLease holds one and pins a
+// sequence: everything read through it is the store as of that commit. Readers never wait for the
+// writer. Threads: the pool any; a lease one. Lifetime: leases end before the pool.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/store/collection_table.h"
+#include "daemon/store/record_table.h"
+#include "daemon/store/sqlite.h"
+#include "lib/core/clock.h"
+#include "lib/core/mutex.h"
+#include "lib/core/result.h"
+
+namespace pannier::store {
+
+// The record tables of a connection with their prepared statements; the least recently used are
+// dropped.
+class TableCache {
+ public:
+  explicit TableCache(Connection& connection) : connection_(&connection) {}
+  // Valid until the next call.
+  RecordTable& Of(uint32_t collection);
+  void Forget(uint32_t collection);
+
+ private:
+  static constexpr size_t kTablesMax = 16;
+  struct Slot {
+    uint32_t collection;
+    RecordTable table;
+  };
+  Connection* connection_;
+  std::list<Slot> slots_;  // most recently used first
+};
+
+class Reader {
+ public:
+  explicit Reader(Connection connection);
+  Connection& connection() { return connection_; }
+  CollectionTable& collections() { return collections_; }
+  RecordTable& records(uint32_t collection) { return tables_.Of(collection); }
+
+ private:
+  Connection connection_;
+  CollectionTable collections_;
+  TableCache tables_;
+};
+
+class ReaderPool {
+ public:
+  struct Options {
+    std::string path;
+    std::string vfs;
+    uint32_t readers_max = 8;
+    uint32_t readers_idle_max = 2;  // more than these are closed when given back
+  };
+
+  explicit ReaderPool(Options options) : options_(std::move(options)) {}
+
+  // A reader for the holder alone; goes back to the pool with the lease.
+  class Lease {
+   public:
+    Lease(Lease&& other) noexcept = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease();
+    Reader& operator*() { return *reader_; }
+    Reader* operator->() { return reader_.get(); }
+
+   private:
+    friend class ReaderPool;
+    Lease(ReaderPool* pool, std::unique_ptr<Reader> reader)
+        : pool_(pool), reader_(std::move(reader)) {}
+    ReaderPool* pool_;
+    std::unique_ptr<Reader> reader_;
+  };
+
+  //   kResourceExhausted  none came free by `deadline`
+  Result<Lease> Acquire(SteadyTime deadline);
+  void CloseIdle();
+
+ private:
+  Result<std::unique_ptr<Reader>> OpenReader();
+  void GiveBack(std::unique_ptr<Reader> reader);
+
+  const Options options_;
+  Mutex mutex_;
+  CondVar given_back_;
+  std::vector<std::unique_ptr<Reader>> idle_ GUARDED_BY(mutex_);
+  uint32_t open_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace pannier::store

@@ -1,0 +1,66 @@
+#include "daemon/store/store_file.h"
+
+namespace pannier::store {
+namespace {
+
+// wal_autocheckpoint is off: the writer checkpoints when it is idle, not in the middle of
+// somebody's commit. secure_delete: deleted documents do not linger in free pages. auto_vacuum=2: a
+// dropped collection gives its pages back.
+constexpr char kWriterPragmas[] =
+    "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=ON;"
+    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8192; PRAGMA journal_size_limit=67108864;"
+    "PRAGMA trusted_schema=OFF;";
+constexpr char kReaderPragmas[] =
+    "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2048;"
+    "PRAGMA trusted_schema=OFF;";
+
+// `counters` holds what changes with every commit, apart from the wide rows of `collections`, so
+// that a small commit writes small pages. Row 0 is the store's own: its `records` is the sequence.
+constexpr char kTables[] =
+    "CREATE TABLE collections (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL UNIQUE, metadata TEXT, hnsw TEXT NOT NULL, configuration TEXT NOT NULL,"
+    " schema TEXT NOT NULL, dimension INTEGER);"
+    "CREATE TABLE counters (collection INTEGER PRIMARY KEY, records INTEGER NOT NULL,"
+    " last_record INTEGER NOT NULL);"
+    "INSERT INTO counters VALUES (0, 0, 0);";
+
+Status CheckFormat(Connection& connection) {
+  if (TRY(connection.QueryInt("PRAGMA application_id")) != kStoreApplication) {
+    return Corruption("not a store file of Pannier");
+  }
+  const int64_t format = TRY(connection.QueryInt("PRAGMA user_version"));
+  if (format > kStoreFormat) {
+    return InvalidArgument("store format " + std::to_string(format) + " is newer than " +
+                               std::to_string(kStoreFormat) + ", the newest this version reads",
+                           "run the version of pannierd that wrote it, or a newer one");
+  }
+  return {};
+}
+
+}  // namespace
+
+Status CreateStoreFile(const std::string& path, const std::string& vfs) {
+  Connection connection = TRY(Connection::Open(path, Connection::Mode::kCreate, vfs));
+  TRY(connection.Run("PRAGMA page_size=" + std::to_string(kStorePageBytes) +
+                     "; PRAGMA auto_vacuum=2; PRAGMA journal_mode=WAL;"));
+  TRY(connection.Run(kWriterPragmas));
+  TRY(connection.Run("BEGIN IMMEDIATE; PRAGMA application_id=" + std::to_string(kStoreApplication) +
+                     "; PRAGMA user_version=" + std::to_string(kStoreFormat) + ";" + kTables +
+                     "COMMIT;"));
+  return connection.Checkpoint(/*truncate=*/true);
+}
+
+Result<Connection> OpenStoreWriter(const std::string& path, const std::string& vfs) {
+  Connection connection = TRY(Connection::Open(path, Connection::Mode::kReadWrite, vfs));
+  TRY(CheckFormat(connection).Context(path));
+  TRY(connection.Run(kWriterPragmas));
+  return connection;
+}
+
+Result<Connection> OpenStoreReader(const std::string& path, const std::string& vfs) {
+  Connection connection = TRY(Connection::Open(path, Connection::Mode::kReadOnly, vfs));
+  TRY(connection.Run(kReaderPragmas));
+  return connection;
+}
+
+}  // namespace pannier::store
