@@ -89,13 +89,18 @@ Status RenameDurably(FileSystem& files, const Path& from, const Path& to) {
 
 Status MakeDirectories(FileSystem& files, const Path& path) {
   Status made = files.MakeDirectory(path);
-  if (made.Is(Errc::kNotFound) && path.has_parent_path() && path != path.root_path()) {
+  const bool climbed =
+      made.Is(Errc::kNotFound) && path.has_parent_path() && path != path.root_path();
+  if (climbed) {
     TRY(MakeDirectories(files, path.parent_path()));
     made = files.MakeDirectory(path);
   }
   if (made.Is(Errc::kConflict)) return AcceptDirectory(files, path);
   TRY(made);
-  return files.SyncDirectory(ParentOf(path));
+  TRY(files.SyncDirectory(ParentOf(path)));
+  // The parent was there already; its own name is the one an earlier attempt may not have synced.
+  if (!climbed && ParentOf(path) != path.root_path()) return AcceptDirectory(files, ParentOf(path));
+  return {};
 }
 
 Status RemoveAll(FileSystem& files, const Path& path) {
