@@ -14,16 +14,12 @@ namespace pannier::json {
 void AppendString(std::string_view text, std::string* out);
 void AppendInt(int64_t number, std::string* out);
 // The shortest digits that read back as the same float/double, always with a '.' or an exponent;
-// -0.0 as 0.0 (doubles).
+// -0.0 of doubles as 0.0 (metadata), -0.0 of floats as it is (vectors come back bit for bit).
 void AppendFloat(float number, std::string* out);
 void AppendDouble(double number, std::string* out);
 // "[0.1,0.2]"
 void AppendFloats(std::span<const float> numbers, std::string* out);
 
 bool IsUtf8(std::string_view text);
-
-// Standard alphabet with padding; strict (no white space, right padding).
-//   false: `text` is not base64; `out` as it was
-bool AppendBase64Decoded(std::string_view text, std::string* out);
 
 }  // namespace pannier::json
