@@ -2,6 +2,7 @@
 // after a commit.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -28,6 +29,8 @@ class CollectionIndexes {
   void PublishAttributes(std::shared_ptr<index::AttributeIndex> attributes);
   void Drop();
   uint64_t memory_bytes() const;
+  // Records that live, for metrics; what a request answers comes from the rows.
+  std::atomic<uint64_t> records{0};
 
  private:
   mutable Mutex mutex_;

@@ -33,13 +33,13 @@ ReaderPool::Lease::~Lease() {
 Result<ReaderPool::Lease> ReaderPool::Acquire(SteadyTime deadline) {
   MutexLock lock(mutex_);
   while (idle_.empty() && open_ >= options_.readers_max) {
-    const auto left = deadline - SystemClock().Steady();
-    if (left <= std::chrono::nanoseconds(0)) {
+    if (SystemClock().Steady() >= deadline) {
       return ResourceExhausted(
           "all " + std::to_string(options_.readers_max) + " read connections of the store are busy",
           "try again in a second");
     }
-    given_back_.WaitFor(mutex_, left);
+    const SteadyTime::duration look_again = std::chrono::seconds(1);
+    given_back_.WaitFor(mutex_, std::min(deadline - SystemClock().Steady(), look_again));
   }
   if (!idle_.empty()) {
     std::unique_ptr<Reader> reader = std::move(idle_.back());

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace pannier::store {
+namespace {
+
+constexpr SteadyTime::duration kLookAgain = std::chrono::seconds(1);
+
+}  // namespace
 
 WriteQueue::WriteQueue(Options options, Commit commit)
     : options_(options), commit_(std::move(commit)) {}
@@ -36,16 +41,15 @@ Status WriteQueue::Run(Write& write, SteadyTime deadline) {
 Status WriteQueue::WaitForTurn(Write& write, SteadyTime deadline) {
   while (!write.done && (leading_ || queue_.front() != &write)) {
     // A taken write belongs to its leader until the commit ends, however long that takes.
-    const auto left = write.taken ? std::chrono::nanoseconds(std::chrono::seconds(1))
-                                  : deadline - SystemClock().Steady();
-    if (left <= std::chrono::nanoseconds(0)) {
+    if (!write.taken && SystemClock().Steady() >= deadline) {
       const bool was_next = queue_.front() == &write;
       queue_.erase(std::find(queue_.begin(), queue_.end(), &write));
       if (was_next && !leading_ && !queue_.empty()) queue_.front()->turn.NotifyOne();
       return DeadlineExceeded("the write waited too long behind others; nothing was written",
                               "try again, or write larger batches less often");
     }
-    write.turn.WaitFor(mutex_, left);
+    const auto left = write.taken ? kLookAgain : deadline - SystemClock().Steady();
+    write.turn.WaitFor(mutex_, std::min(left, kLookAgain));
   }
   return {};
 }

@@ -138,8 +138,9 @@ Error Corruption(std::string what, std::string hint = {});
 Error Internal(std::string what, std::string hint = {});
 
 // The text of an errno value, as "No space left on device", and the code that fits it (ENOENT →
-// kNotFound, ENOSPC and EDQUOT → kResourceExhausted, EACCES and EPERM → kPermissionDenied, EEXIST →
-// kConflict, else kUnavailable).
+// kNotFound, ENOSPC and EDQUOT → kStorageFull, EMFILE and ENFILE → kResourceExhausted, EACCES and
+// EPERM → kPermissionDenied, EEXIST → kConflict, ENAMETOOLONG and EINVAL → kInvalidArgument, else
+// kUnavailable).
 Error FromErrno(int error_number, std::string_view context);
 
 namespace internal {

@@ -1,0 +1,71 @@
+#include "daemon/store/data_directory.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace pannier::store {
+namespace {
+
+constexpr int kDirectoryFormat = 1;
+constexpr uint64_t kIdentityBytesMax = 64 << 10;
+
+// What may lie in a folder that we make our own: nothing but what a volume or we ourselves put
+// there first.
+bool MayPrecedeUs(const std::string& name) {
+  return name == "LOCK" || name == "lost+found" || name == "identity.json.new";
+}
+
+Status CheckEmpty(file::FileSystem& files, const std::string& path) {
+  for (const file::Entry& entry : TRY(files.List(path))) {
+    if (MayPrecedeUs(entry.name)) continue;
+    return InvalidArgument(
+        path + " is not a data directory of pannierd: it has no identity.json, but holds " +
+            entry.name,
+        "name an empty directory with --data");
+  }
+  return {};
+}
+
+Result<Uuid> ParseIdentity(const std::string& text) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.contains("format") || !json["format"].is_number_integer()) {
+    return Corruption("it is damaged",
+                      "restore it from a copy of the data directory; it is not made anew, "
+                      "because it guards against serving a wrong volume");
+  }
+  const auto format = json["format"].get<int64_t>();
+  if (format > kDirectoryFormat) {
+    return InvalidArgument("data directory format " + std::to_string(format) + " is newer than " +
+                               std::to_string(kDirectoryFormat) + ", the newest this version reads",
+                           "run the version of pannierd that wrote it, or a newer one");
+  }
+  const auto id = Uuid::Parse(json.value("instanceID", ""));
+  if (!id) return Corruption("its instanceID is damaged");
+  return *id;
+}
+
+}  // namespace
+
+Result<DataDirectory> DataDirectory::Open(const std::string& path, file::FileSystem& files) {
+  TRY(file::MakeDirectories(files, path).Context("data directory"));
+  DataDirectory directory(path, TRY(file::FileLock::Acquire(path + "/LOCK", path, SystemClock())));
+  TRY(directory.ReadOrMakeIdentity(files));
+  TRY(file::MakeDirectories(files, directory.stores_path()));
+  return directory;
+}
+
+Status DataDirectory::ReadOrMakeIdentity(file::FileSystem& files) {
+  const std::string path = path_ + "/identity.json";
+  if (TRY(file::Exists(files, path))) {
+    instance_id_ =
+        TRY(ParseIdentity(TRY(file::ReadFile(files, path, kIdentityBytesMax))).Context(path));
+    return {};
+  }
+  TRY(CheckEmpty(files, path_));
+  instance_id_ = Uuid::Random();
+  const nlohmann::json identity = {{"format", kDirectoryFormat},
+                                   {"instanceID", instance_id_.ToString()}};
+  return file::ReplaceFile(files, path, identity.dump(2) + "\n");
+}
+
+}  // namespace pannier::store

@@ -1,0 +1,42 @@
+// The folder that holds everything: who locks it, whose it is, where things are in it.
+// docs/formats/data-directory.md.
+//
+// Directories are named by ids made here; a name from the network never becomes a path.
+// Threads: any after Open. Lifetime: holds the lock until it is destroyed.
+#pragma once
+
+#include <string>
+
+#include "lib/core/result.h"
+#include "lib/core/uuid.h"
+#include "lib/file/file_lock.h"
+#include "lib/file/file_system.h"
+
+namespace pannier::store {
+
+class DataDirectory {
+ public:
+  // Makes the folder when it is absent, takes its lock, and reads identity.json or makes it in an
+  // empty folder.
+  //   kConflict          locked; `what` names the holder
+  //   kPermissionDenied  the folder cannot be made or written
+  //   kInvalidArgument   it holds foreign files and no identity, or was written by a newer version
+  //   kCorruption        identity.json is damaged
+  static Result<DataDirectory> Open(const std::string& path, file::FileSystem& files);
+
+  const Uuid& instance_id() const { return instance_id_; }
+  std::string catalog_path() const { return path_ + "/catalog.db"; }
+  std::string stores_path() const { return path_ + "/stores"; }
+  std::string store_path(const Uuid& store) const { return stores_path() + "/" + store.ToString(); }
+
+ private:
+  DataDirectory(std::string path, file::FileLock lock)
+      : path_(std::move(path)), lock_(std::move(lock)) {}
+  Status ReadOrMakeIdentity(file::FileSystem& files);
+
+  std::string path_;
+  file::FileLock lock_;
+  Uuid instance_id_;
+};
+
+}  // namespace pannier::store

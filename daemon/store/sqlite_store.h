@@ -1,0 +1,104 @@
+// The Store (store.h) over one SQLite file: wiring of the write queue, the writer, the readers and
+// the caches. The calls live in three files: sqlite_store.cc (opening, commits, upkeep),
+// store_writes.cc and store_reads.cc.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "daemon/store/collection_map.h"
+#include "daemon/store/reader_pool.h"
+#include "daemon/store/store.h"
+#include "daemon/store/store_host.h"
+#include "daemon/store/stores.h"
+#include "daemon/store/write_queue.h"
+#include "daemon/store/writer.h"
+
+namespace pannier::store {
+
+class SqliteStore final : public Store {
+ public:
+  // `folder` holds store.db. `host` outlives the store.
+  //   kCorruption, kInvalidArgument, …  see store_file.h
+  static Result<std::shared_ptr<SqliteStore>> Open(const std::string& folder,
+                                                   const StoreOptions& options, StoreHost& host);
+
+  Result<CollectionPtr> CreateCollection(const NewCollection& wanted,
+                                         const CallContext& call) override;
+  std::vector<CollectionPtr> ListCollections(std::optional<uint32_t> limit,
+                                             uint32_t offset) const override;
+  uint64_t CountCollections() const override;
+  CollectionPtr FindCollection(const std::string& name) const override;
+  CollectionPtr FindCollection(const Uuid& id) const override;
+  Status UpdateCollection(const Uuid& id, const CollectionChange& change,
+                          const CallContext& call) override;
+  Status DeleteCollection(const std::string& name, const CallContext& call) override;
+
+  Result<index::Sequence> Write(const Uuid& id, model::WriteKind kind,
+                                const model::RecordBatch& batch, const CallContext& call) override;
+  Result<uint64_t> Delete(const Uuid& id, const model::Selection& selection,
+                          std::optional<uint32_t> limit, const CallContext& call) override;
+  Result<uint64_t> Count(const Uuid& id, const CallContext& call) override;
+  Status Get(const Uuid& id, const model::GetRequest& request, const model::RecordVisitor& visit,
+             const CallContext& call) override;
+  Status Query(const Uuid& id, const model::QueryRequest& request,
+               const model::RecordVisitor& visit, const CallContext& call) override;
+  Result<CollectionStatus> Describe(const Uuid& id, const CallContext& call) override;
+
+  Status Flush(const CallContext& call) override;
+  Status Warm(const CallContext& call) override;
+  index::Sequence sequence() const override { return sequence_.load(std::memory_order_acquire); }
+
+  // --- for Stores ---
+  // Moves a grown log into the file, compacts caches, asks for graphs. Called now and then by the
+  // upkeep thread.
+  void Upkeep();
+  void DropCaches();
+  uint64_t memory_bytes() const;
+  uint64_t writes_waiting() const { return queue_.waiting(); }
+  struct Totals {
+    uint64_t collections = 0, records = 0, tail = 0;
+  };
+  Totals totals() const;  // of loaded caches and counters; cheap
+
+ private:
+  struct Look;  // one pinned read (store_reads.cc)
+
+  SqliteStore(const std::string& folder, const StoreOptions& options, StoreHost& host);
+  Status Start();
+
+  // Runs `apply` as (part of) a commit and returns its result.
+  Status Run(std::function<Status()> apply, uint64_t bytes, WriteQueue::Company company,
+             const CallContext& call);
+  void CommitAll(const std::vector<WriteQueue::Write*>& writes);
+  Status CommitTransaction(const std::vector<WriteQueue::Write*>& writes,
+                           std::chrono::nanoseconds* commit_took);
+  void AfterCommit();
+
+  Result<CollectionEntry> EntryOf(const Uuid& id) const;
+  Status LoadVectors(const CollectionEntry& entry, const CallContext& call);
+  Status LoadAttributes(const CollectionEntry& entry, const CallContext& call);
+  Status GetPinned(const Uuid& id, const model::GetRequest& request,
+                   const model::RecordVisitor& visit, const CallContext& call);
+  Status QueryPinned(const Uuid& id, const model::QueryRequest& request,
+                     const model::RecordVisitor& visit, const CallContext& call);
+  Result<std::vector<std::vector<index::Neighbor>>> Search(Look& look,
+                                                           const model::QueryRequest& request,
+                                                           const index::RecordSet* allowed);
+  Result<Look> LookAt(const Uuid& id, bool vectors, bool attributes, const CallContext& call);
+  // Counts what a read found damaged, and passes the status on.
+  Status Watched(Status status);
+
+  const StoreOptions options_;
+  const std::string path_;
+  StoreHost& host_;
+  PublishedCollections published_;
+  std::atomic<index::Sequence> sequence_{0};  // of the last commit that every cache knows
+  std::atomic<uint64_t> wal_bytes_{0};
+  std::unique_ptr<Writer> writer_;  // used by the leader of queue_ alone
+  ReaderPool readers_;
+  WriteQueue queue_;
+};
+
+}  // namespace pannier::store

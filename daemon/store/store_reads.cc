@@ -1,0 +1,218 @@
+// The reading calls of SqliteStore: each pins one sequence and reads rows and caches as of it.
+#include <algorithm>
+#include <thread>
+
+#include "daemon/store/file_search.h"
+#include "daemon/store/selection.h"
+#include "daemon/store/sqlite_store.h"
+
+namespace pannier::store {
+
+// One pinned read. Members end in reverse order: the transaction before its reader.
+struct SqliteStore::Look {
+  CollectionEntry entry;
+  ReaderPool::Lease reader;
+  std::optional<Transaction> transaction;
+  index::Sequence at = 0;
+  std::optional<index::VectorIndex::View>
+      vectors;  // nothing: the collection has no vector, or no room for a cache
+  std::optional<index::AttributeIndex::View> attributes;
+
+  RecordTable& table() { return reader->records(entry.info->number); }
+};
+
+namespace {
+
+Columns ColumnsOf(const model::Include& include) {
+  return include.embeddings ? Columns::kAll : Columns::kAllButVector;
+}
+
+model::RecordView ViewOf(const Row& row, const model::Include& include) {
+  model::RecordView view;
+  view.id = row.id;
+  if (include.documents) view.document = row.document;
+  if (include.uris) view.uri = row.uri;
+  if (include.metadatas) view.metadata = row.metadata;
+  if (include.embeddings) view.vector = row.vector;
+  return view;
+}
+
+Status Fetch(RecordTable& table, RecordNumber number, const model::Include& include, uint32_t query,
+             float distance, const model::RecordVisitor& visit) {
+  const bool found = TRY(table.Fetch(number, ColumnsOf(include), [&](const Row& row) -> Status {
+    visit(query, ViewOf(row, include), distance);
+    return {};
+  }));
+  if (!found)
+    return Corruption("record " + std::to_string(number) + " is in the index but not in the store");
+  return {};
+}
+
+// True once the caches know `at`; the writer publishes microseconds after SQLite shows a commit to
+// readers.
+bool WaitUntilPublished(const std::atomic<index::Sequence>& published, index::Sequence at,
+                        SteadyTime deadline) {
+  for (int spins = 0; published.load(std::memory_order_acquire) < at; ++spins) {
+    if (spins < 64) {
+      std::this_thread::yield();
+    } else {
+      if (SystemClock().Steady() >= deadline) return false;
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool attributes,
+                                              const CallContext& call) {
+  Look look{TRY(EntryOf(id)), TRY(readers_.Acquire(call.deadline)), {}, 0, {}, {}};
+  vectors = vectors && look.entry.info->dimension.has_value();
+  bool no_room = false;
+  while (SystemClock().Steady() < call.deadline) {
+    look.transaction.reset();
+    std::shared_ptr<index::VectorIndex> vector_index = look.entry.indexes->vectors();
+    if (vectors && vector_index == nullptr && !no_room) {
+      const Status loaded = LoadVectors(look.entry, call);
+      no_room = loaded.Is(Errc::kResourceExhausted);
+      if (!no_room) TRY(Status(loaded));
+      continue;
+    }
+    std::shared_ptr<index::AttributeIndex> attribute_index = look.entry.indexes->attributes();
+    if (attributes && attribute_index == nullptr) {
+      TRY(LoadAttributes(look.entry, call));
+      continue;
+    }
+    look.transaction.emplace(
+        TRY(Transaction::Begin(look.reader->connection(), Transaction::Kind::kRead)));
+    look.at = TRY(look.reader->collections().ReadSequence());
+    if (!WaitUntilPublished(sequence_, look.at, call.deadline)) break;
+    if (vectors && vector_index != nullptr) look.vectors = vector_index->At(look.at);
+    if (attributes) look.attributes = attribute_index->At(look.at);
+    const bool pinned =
+        (!vectors || vector_index == nullptr || look.vectors) && (!attributes || look.attributes);
+    if (pinned) return look;
+  }
+  return DeadlineExceeded("the read waited too long", "try again in a second");
+}
+
+Result<uint64_t> SqliteStore::Count(const Uuid& id, const CallContext& call) {
+  const CollectionEntry entry = TRY(EntryOf(id));
+  ReaderPool::Lease reader = TRY(readers_.Acquire(call.deadline));
+  Result<Counters> counters = reader->collections().ReadCounters(entry.info->number);
+  if (!counters.ok()) {
+    TRY(EntryOf(id));  // gone meanwhile?
+    return std::move(counters).error();
+  }
+  return counters->records;
+}
+
+Status SqliteStore::Get(const Uuid& id, const model::GetRequest& request,
+                        const model::RecordVisitor& visit, const CallContext& call) {
+  Status got = GetPinned(id, request, visit, call);
+  if (!got.ok())
+    TRY(EntryOf(
+        id));  // a collection that was deleted meanwhile is not found, whatever else went wrong
+  return Watched(std::move(got));
+}
+
+Status SqliteStore::GetPinned(const Uuid& id, const model::GetRequest& request,
+                              const model::RecordVisitor& visit, const CallContext& call) {
+  Look look = TRY(LookAt(id, false, request.selection.filter.has_value(), call));
+  RecordTable& table = look.table();
+  if (!request.selection.ids && !request.selection.filter) {
+    const uint64_t limit = request.limit ? *request.limit : INT64_MAX;
+    return table.Scan(ColumnsOf(request.include), limit, request.offset,
+                      [&](const Row& row) -> Status {
+                        visit(0, ViewOf(row, request.include), 0);
+                        return {};
+                      });
+  }
+  const Selected selected =
+      TRY(Select(request.selection, table, look.attributes ? &*look.attributes : nullptr));
+  for (const RecordNumber number : Page(*selected.records, request.offset, request.limit)) {
+    TRY(Fetch(table, number, request.include, 0, 0, visit));
+  }
+  return {};
+}
+
+Status SqliteStore::Query(const Uuid& id, const model::QueryRequest& request,
+                          const model::RecordVisitor& visit, const CallContext& call) {
+  Status queried = QueryPinned(id, request, visit, call);
+  if (!queried.ok()) TRY(EntryOf(id));
+  return Watched(std::move(queried));
+}
+
+Status SqliteStore::QueryPinned(const Uuid& id, const model::QueryRequest& request,
+                                const model::RecordVisitor& visit, const CallContext& call) {
+  Look look = TRY(LookAt(id, true, request.selection.filter.has_value(), call));
+  const model::Collection& collection = *look.entry.info;
+  if (!collection.dimension) return {};
+  if (request.count > 0 && request.dimension != *collection.dimension) {
+    return InvalidArgument("Collection expecting embedding with dimension of " +
+                           std::to_string(*collection.dimension) + ", got " +
+                           std::to_string(request.dimension));
+  }
+  RecordTable& table = look.table();
+  const Selected selected =
+      TRY(Select(request.selection, table, look.attributes ? &*look.attributes : nullptr));
+  if (selected.unknown_ids && !request.selection.filter) {
+    return NotFound("Error executing plan: Internal error: Error finding id");
+  }
+  if (request.n_results == 0) return {};
+  const index::RecordSet* allowed = selected.records ? &*selected.records : nullptr;
+  const auto neighbors = TRY(Search(look, request, allowed));
+  for (uint32_t q = 0; q < neighbors.size(); ++q) {
+    for (const index::Neighbor& neighbor : neighbors[q]) {
+      TRY(Fetch(table, neighbor.record, request.include, q, neighbor.distance, visit));
+    }
+  }
+  return {};
+}
+
+Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
+    Look& look, const model::QueryRequest& request, const index::RecordSet* allowed) {
+  const model::Collection& collection = *look.entry.info;
+  const uint32_t dimension = *collection.dimension;
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<std::vector<index::Neighbor>> neighbors;
+  bool used_graph = false;
+  if (look.vectors) {
+    for (uint32_t q = 0; q < request.count; ++q) {
+      const auto query = std::span(request.vectors).subspan(size_t{q} * dimension, dimension);
+      index::SearchReport report;
+      neighbors.push_back(look.vectors->Search(
+          {query, request.n_results, allowed, collection.hnsw.ef_search}, &report));
+      used_graph = used_graph || report.plan == index::SearchReport::Plan::kGraph;
+    }
+  } else {
+    const index::VectorIndex::Options options{collection.hnsw, dimension, options_.graph_threshold};
+    neighbors = TRY(SearchRows(look.table(), options, request.vectors, request.n_results, allowed));
+  }
+  host_.OnSearch(used_graph, std::chrono::steady_clock::now() - begin);
+  return neighbors;
+}
+
+Result<CollectionStatus> SqliteStore::Describe(const Uuid& id, const CallContext& call) {
+  const CollectionEntry entry = TRY(EntryOf(id));
+  CollectionStatus status;
+  status.collection = entry.info;
+  status.records = TRY(Count(id, call));
+  const auto vectors = entry.indexes->vectors();
+  // Without a cache nothing waits to be indexed: what is loaded is complete when it is published.
+  status.tail = vectors ? std::min(vectors->tail_size(), status.records) : 0;
+  const bool small = status.records < options_.graph_threshold;
+  status.indexed = small ? status.records : status.records - status.tail;
+  if (small) status.tail = 0;
+  return status;
+}
+
+Status SqliteStore::Warm(const CallContext& call) {
+  for (const auto& [id, entry] : published_.Get()->entries()) {
+    if (entry.indexes->vectors() == nullptr && entry.info->dimension) TRY(LoadVectors(entry, call));
+  }
+  return {};
+}
+
+}  // namespace pannier::store

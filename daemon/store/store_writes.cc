@@ -1,0 +1,184 @@
+// The writing calls of SqliteStore: each is one entry in the write queue.
+#include <algorithm>
+
+#include "daemon/store/selection.h"
+#include "daemon/store/sqlite_store.h"
+
+namespace pannier::store {
+namespace {
+
+using Company = WriteQueue::Company;
+
+// About what a batch will write, so that a group commit stays bounded.
+uint64_t BytesOf(const model::RecordBatch& batch) {
+  uint64_t bytes = batch.vectors.size() * sizeof(float) + batch.ids.size() * 256;
+  for (const auto& document : batch.documents) bytes += document ? document->size() : 0;
+  return bytes;
+}
+
+Error NoCollection(const Uuid& id) {
+  return NotFound("Collection [" + id.ToString() + "] does not exist.");
+}
+
+}  // namespace
+
+Result<CollectionPtr> SqliteStore::CreateCollection(const NewCollection& wanted,
+                                                    const CallContext& call) {
+  if (wanted.get_or_create) {
+    // The common case on every worker's start, answered without a commit.
+    if (CollectionPtr existing = FindCollection(wanted.name)) return existing;
+  }
+  CollectionPtr created;
+  const auto apply = [&]() -> Status {
+    created = TRY(writer_->CreateCollection(wanted));
+    return {};
+  };
+  TRY(Run(apply, 4096, Company::kShared, call));
+  return created;
+}
+
+std::vector<CollectionPtr> SqliteStore::ListCollections(std::optional<uint32_t> limit,
+                                                        uint32_t offset) const {
+  std::vector<CollectionPtr> list;
+  const auto map = published_.Get();
+  for (const auto& [id, entry] : map->entries()) {
+    if (limit && list.size() >= *limit) break;
+    if (offset > 0) {
+      --offset;
+      continue;
+    }
+    list.push_back(entry.info);
+  }
+  return list;
+}
+
+uint64_t SqliteStore::CountCollections() const { return published_.Get()->entries().size(); }
+
+CollectionPtr SqliteStore::FindCollection(const std::string& name) const {
+  const auto map = published_.Get();
+  const CollectionEntry* entry = map->Find(name);
+  return entry != nullptr ? entry->info : nullptr;
+}
+
+CollectionPtr SqliteStore::FindCollection(const Uuid& id) const {
+  const auto map = published_.Get();
+  const CollectionEntry* entry = map->Find(id);
+  return entry != nullptr ? entry->info : nullptr;
+}
+
+Result<CollectionEntry> SqliteStore::EntryOf(const Uuid& id) const {
+  const auto map = published_.Get();
+  const CollectionEntry* entry = map->Find(id);
+  if (entry == nullptr) return NoCollection(id);
+  return *entry;
+}
+
+Status SqliteStore::UpdateCollection(const Uuid& id, const CollectionChange& change,
+                                     const CallContext& call) {
+  return Run([&] { return writer_->UpdateCollection(id, change); }, 4096, Company::kShared, call);
+}
+
+Status SqliteStore::DeleteCollection(const std::string& name, const CallContext& call) {
+  return Run([&] { return writer_->DeleteCollection(name); }, 4096, Company::kShared, call);
+}
+
+Result<index::Sequence> SqliteStore::Write(const Uuid& id, model::WriteKind kind,
+                                           const model::RecordBatch& batch,
+                                           const CallContext& call) {
+  TRY(EntryOf(id));
+  TRY(Watched(Run([&] { return writer_->Write(id, kind, batch); }, BytesOf(batch), Company::kShared,
+                  call)));
+  return sequence();
+}
+
+Result<uint64_t> SqliteStore::Delete(const Uuid& id, const model::Selection& selection,
+                                     std::optional<uint32_t> limit, const CallContext& call) {
+  CollectionEntry entry = TRY(EntryOf(id));
+  if (!selection.ids && !selection.filter) return uint64_t{0};
+  uint64_t removed = 0;
+  bool evicted = false;
+  const auto apply = [&]() -> Status {
+    const auto attributes = selection.filter ? entry.indexes->attributes() : nullptr;
+    evicted = selection.filter && attributes == nullptr;
+    if (evicted) return {};
+    std::optional<index::AttributeIndex::View> view;
+    if (attributes != nullptr) {
+      view = attributes->At(writer_->sequence());
+      if (!view) return Internal("the metadata cache lags behind the store");
+    }
+    if (FindCollection(id) == nullptr) return NoCollection(id);
+    RecordTable& table = writer_->records(entry.info->number);
+    const Selected selected = TRY(Select(selection, table, view ? &*view : nullptr));
+    removed = TRY(writer_->Remove(id, Page(*selected.records, 0, limit)));
+    return {};
+  };
+  // A filter is tested against what is committed, so its transaction must hold nothing else. The
+  // cache may be dropped between loading and use; that it happens again and again is not worth more
+  // patience than this.
+  const Company company = selection.filter ? Company::kAlone : Company::kShared;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    if (selection.filter) TRY(LoadAttributes(entry, call));
+    TRY(Watched(Run(apply, 4096, company, call)));
+    if (!evicted) return removed;
+  }
+  return ResourceExhausted("memory is too short to filter the records to delete",
+                           "try again in a second");
+}
+
+// --- caches --- Both are filled by the writer between commits, so that no commit is missed.
+
+Status SqliteStore::LoadVectors(const CollectionEntry& entry, const CallContext& call) {
+  const uint64_t records = TRY(Count(entry.info->id, call));
+  if (!host_.MakeRoom(records * (entry.info->dimension.value_or(0) * sizeof(float) + 64))) {
+    return ResourceExhausted("the vectors do not fit the memory budget", "raise memory.budget");
+  }
+  const auto load = [&]() -> Status {
+    if (entry.indexes->vectors() != nullptr || !entry.info->dimension) return {};
+    const uint32_t dimension = *entry.info->dimension;
+    auto vectors = std::make_shared<index::VectorIndex>(
+        index::VectorIndex::Options{entry.info->hnsw, dimension, options_.graph_threshold});
+    const index::Sequence at = writer_->sequence();
+    const auto put = [&](const Row& row) -> Status {
+      if (row.vector.empty()) return {};
+      if (row.vector.size() != dimension) return Corruption("a vector has the wrong dimension");
+      vectors->Put(at, row.number, row.vector);
+      return {};
+    };
+    TRY(writer_->records(entry.info->number).Scan(Columns::kVectorOnly, INT64_MAX, 0, put));
+    vectors->Commit(at);
+    if (vectors->WantsGraph()) host_.WantGraph(vectors);
+    entry.indexes->PublishVectors(std::move(vectors));
+    return {};
+  };
+  return Run(load, 0, Company::kAlone, call).Context("load vectors");
+}
+
+Status SqliteStore::LoadAttributes(const CollectionEntry& entry, const CallContext& call) {
+  if (entry.indexes->attributes() != nullptr) return {};
+  const auto load = [&]() -> Status {
+    if (entry.indexes->attributes() != nullptr) return {};
+    auto attributes = std::make_shared<index::AttributeIndex>();
+    const index::Sequence at = writer_->sequence();
+    const auto put = [&](const Row& row) -> Status {
+      if (row.metadata) {
+        const model::Metadata metadata = TRY(model::ParseStoredMetadata(*row.metadata));
+        attributes->Put(at, row.number, &metadata);
+      } else {
+        attributes->Put(at, row.number, nullptr);
+      }
+      return {};
+    };
+    TRY(writer_->records(entry.info->number).Scan(Columns::kAllButVector, INT64_MAX, 0, put));
+    attributes->Commit(at);
+    entry.indexes->PublishAttributes(std::move(attributes));
+    return {};
+  };
+  return Run(load, 0, Company::kAlone, call).Context("load metadata");
+}
+
+Status SqliteStore::Watched(Status status) {
+  if (status.Is(Errc::kCorruption)) host_.OnChecksumFailure();
+  return status;
+}
+
+}  // namespace pannier::store

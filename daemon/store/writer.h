@@ -1,0 +1,103 @@
+// The one connection that changes a store, and what a transaction on it does.
+//
+// A commit: Begin(); any number of changes; Commit() or Abort(). Changes go to the rows and, at the
+// coming sequence, to the caches that are loaded; nobody reads them before SQLite has committed. A
+// change either fails before it touched anything (kInvalidArgument, kNotFound, kConflict: the
+// transaction goes on without it) or breaks the whole transaction. Threads: the leader of the write
+// queue, one at a time. Lifetime: `published` outlives it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "daemon/store/collection_map.h"
+#include "daemon/store/collection_table.h"
+#include "daemon/store/reader_pool.h"
+#include "daemon/store/record_table.h"
+#include "daemon/store/sqlite.h"
+#include "daemon/store/store.h"
+#include "lib/core/result.h"
+
+namespace pannier::store {
+
+class Writer {
+ public:
+  // Reads what the store holds and publishes it. `graph_threshold`: see VectorIndex::Options.
+  static Result<std::unique_ptr<Writer>> Open(Connection connection, uint32_t graph_threshold,
+                                              PublishedCollections& published);
+
+  // --- one transaction ---
+  Status Begin();
+  // Makes it durable and visible. A transaction without a change costs no sequence and no fsync.
+  Status Commit();
+  void Abort();
+  // A change failed half-way: only Abort() is left.
+  bool broken() const { return broken_; }
+
+  // --- changes, between Begin and Commit ---
+  Result<CollectionPtr> CreateCollection(const NewCollection& wanted);
+  Status UpdateCollection(const Uuid& id, const CollectionChange& change);
+  Status DeleteCollection(const std::string& name);
+  Status Write(const Uuid& id, model::WriteKind kind, const model::RecordBatch& batch);
+  // Removes these records, all of which exist, and returns how many.
+  Result<uint64_t> Remove(const Uuid& id, const std::vector<RecordNumber>& records);
+
+  // --- any time ---
+  index::Sequence sequence() const { return sequence_; }  // of the last commit
+  Connection& connection() { return connection_; }
+  RecordTable& records(uint32_t collection) { return tables_.Of(collection); }
+  Result<Counters> CountersOf(uint32_t collection) { return collections_.ReadCounters(collection); }
+  // A collection was dropped since the last call: its pages wait to be given back.
+  bool TakeDropped() { return std::exchange(dropped_, false); }
+
+ private:
+  // One collection in the open transaction.
+  struct Change {
+    CollectionEntry entry;
+    Counters counters;
+    bool counters_changed = false;
+  };
+  Writer(Connection connection, uint32_t graph_threshold, PublishedCollections& published);
+  Status Load();
+  const CollectionMap& visible() const;  // with this transaction's changes
+  CollectionMap& changing();             // the transaction's own map, copied at the first change
+  Result<Change*> Open(const Uuid& id);
+  Status CheckDimension(const Change& change, const model::RecordBatch& batch) const;
+  Status FixDimension(Change& change, uint32_t dimension);
+  Status Apply(Change& change, model::WriteKind kind, const model::RecordBatch& batch);
+  // Marks the transaction as broken when `status` is an error, and passes it on.
+  Status Breaking(Status status);
+  Status GrowSchema(Change& change, const model::RecordBatch& batch);
+  void ReplaceInfo(Change& change, model::Collection info);
+  Status WriteOne(Change& change, model::WriteKind kind, const model::RecordBatch& batch, size_t i,
+                  std::span<const float> vector);
+  Result<bool> InsertOne(Change& change, const model::RecordBatch& batch, size_t i,
+                         std::span<const float> vector);
+  Status UpdateOne(Change& change, RecordNumber number, const model::RecordBatch& batch, size_t i,
+                   std::span<const float> vector);
+  Status WriteChanges();
+
+  Connection connection_;
+  CollectionTable collections_;
+  TableCache tables_;
+  PublishedCollections& published_;
+  index::Sequence sequence_ = 0;
+  const uint32_t graph_threshold_;
+  bool dropped_ = false;
+  std::map<uint32_t, std::set<std::string>>
+      known_keys_;  // "type key" pairs a schema has, by collection
+
+  // The open transaction.
+  std::optional<Transaction> transaction_;
+  bool dirty_ = false;
+  bool broken_ = false;
+  std::shared_ptr<CollectionMap> map_;  // null until the first change of a collection
+  std::map<Uuid, Change> changes_;
+};
+
+}  // namespace pannier::store
