@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "daemon/index/record_set.h"
 #include "daemon/model/filter.h"
@@ -38,14 +40,15 @@ class AttributeIndex {
     //   kInvalidArgument  a regular expression does not compile ("Regex syntax errror: …")
     //   others            what `documents` failed with
     Result<RecordSet> Match(const model::Filter& filter, DocumentSource& documents) const;
-    // All that live.
+    // All that live. Walks; for their number use live().
     RecordSet Live() const;
+    uint64_t live() const;
 
    private:
     friend class AttributeIndex;
-    struct Core;
-    std::shared_ptr<const Core> core_;
-    Sequence at_ = 0;
+    struct Pinned;
+    explicit View(std::shared_ptr<const Pinned> pinned) : pinned_(std::move(pinned)) {}
+    std::shared_ptr<const Pinned> pinned_;
   };
 
   AttributeIndex();

@@ -28,7 +28,7 @@ class RecordSet {
   void Add(RecordNumber record);
   bool Contains(RecordNumber record) const;
   uint64_t Count() const;
-  bool empty() const { return Count() == 0; }
+  bool empty() const;
   void IntersectWith(const RecordSet& other);
   void UniteWith(const RecordSet& other);
   void Subtract(const RecordSet& other);

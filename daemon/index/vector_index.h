@@ -16,12 +16,12 @@
 // alive.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "daemon/index/record_set.h"
@@ -67,9 +67,9 @@ class VectorIndex {
 
    private:
     friend class VectorIndex;
-    struct Core;
-    std::shared_ptr<const Core> core_;
-    Sequence at_ = 0;
+    struct Pinned;
+    explicit View(std::shared_ptr<const Pinned> pinned) : pinned_(std::move(pinned)) {}
+    std::shared_ptr<const Pinned> pinned_;
   };
 
   explicit VectorIndex(Options options);

@@ -1,0 +1,38 @@
+#include "daemon/index/planner.h"
+
+#include <algorithm>
+
+namespace pannier::index {
+namespace {
+
+// A walk that keeps `ef` nodes evaluates about this many distances per node kept (M = 16; measured
+// 25-35).
+constexpr double kDistancesPerEf = 30;
+// A distance met by walking costs more than one met by scanning: the row is not in a cache, nor
+// prefetched.
+constexpr double kWalkPenalty = 1.6;
+// Some slack for nodes that are dead or not allowed and crowd near the query.
+constexpr double kOverfetch = 1.5;
+
+double Share(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0 : std::min(1.0, static_cast<double>(part) / static_cast<double>(whole));
+}
+
+}  // namespace
+
+PlanChoice ChoosePlan(const PlanInput& in) {
+  if (!in.has_graph || in.graph_nodes == 0 || in.candidates <= in.graph_threshold) return {};
+  if (in.k == 0 || in.k >= in.candidates) return {};
+  // Of the nodes a walk finds, this share lives, and this share of those may be returned.
+  const double lives = Share(in.live - std::min(in.live, in.tail), in.graph_nodes);
+  const double share = lives * Share(in.candidates, in.live);
+  if (share <= 0) return {};
+  const double wanted = static_cast<double>(std::max(in.ef_search, in.k));
+  const double ef = share >= 1 ? wanted : wanted / share * kOverfetch;
+  const double walk = ef * kDistancesPerEf * kWalkPenalty + static_cast<double>(in.tail);
+  const double scan = static_cast<double>(in.candidates);
+  if (walk >= scan) return {};
+  return {true, static_cast<uint32_t>(std::min(ef, static_cast<double>(in.graph_nodes)))};
+}
+
+}  // namespace pannier::index

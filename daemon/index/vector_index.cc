@@ -1,0 +1,305 @@
+#include "daemon/index/vector_index.h"
+
+#include <algorithm>
+#include <string>
+
+#include "daemon/index/exact_scan.h"
+#include "daemon/index/graph.h"
+#include "daemon/index/planner.h"
+#include "daemon/index/vector_rows.h"
+#include "lib/core/mutex.h"
+
+namespace pannier::index {
+namespace {
+
+constexpr uint64_t kCompactDeadMin = 1'024;
+// A tail of this many rows costs about as much to scan as the graph costs to walk.
+constexpr uint64_t kTailMin = 2'000;
+
+// A graph and what its nodes are in the rows of today. Compaction renumbers rows, so this is remade
+// then; the graph itself is shared.
+struct SealedGraph {
+  std::shared_ptr<const Graph> graph;
+  std::vector<uint32_t> row_of;  // by node; kNoRow when compaction dropped the row
+  uint32_t covered =
+      0;  // rows below are in the graph or were dead when it was made; others are the tail
+  Sequence valid_from = 0;   // rows dead at this sequence were left out
+  uint64_t dead_before = 0;  // rows that were dead then and still take up numbers
+  uint64_t lost = 0;         // nodes without a row
+};
+
+using RowRemap = std::vector<uint32_t>;  // old row → new row or kNoRow
+
+SealedGraph Renumber(SealedGraph sealed, const RowRemap& remap) {
+  sealed.lost = 0;
+  for (uint32_t& row : sealed.row_of) {
+    if (row != kNoRow) row = remap[row];
+    if (row == kNoRow) ++sealed.lost;
+  }
+  // Compaction keeps the order of rows, so what was covered is still a prefix.
+  const auto end = remap.begin() + sealed.covered;
+  sealed.covered = static_cast<uint32_t>(
+      std::count_if(remap.begin(), end, [](uint32_t row) { return row != kNoRow; }));
+  sealed.dead_before = 0;
+  return sealed;
+}
+
+class RowSource final : public Graph::Source {
+ public:
+  RowSource(const VectorRows& rows, const std::vector<uint32_t>& row_of)
+      : rows_(rows), row_of_(row_of) {}
+  uint32_t count() const override { return static_cast<uint32_t>(row_of_.size()); }
+  std::span<const float> vector(uint32_t node) const override {
+    return rows_.Vector(row_of_[node]);
+  }
+
+ private:
+  const VectorRows& rows_;
+  const std::vector<uint32_t>& row_of_;
+};
+
+std::vector<uint32_t> VisibleRows(const VectorRows& rows, const VersionedRows::Look& look) {
+  std::vector<uint32_t> visible;
+  visible.reserve(look.live);
+  for (uint32_t row = 0; row < look.end; ++row) {
+    if (rows.versions().VisibleBelowEnd(look, row)) visible.push_back(row);
+  }
+  return visible;
+}
+
+}  // namespace
+
+struct VectorIndex::View::Pinned {
+  std::shared_ptr<const VectorRows> rows;
+  std::shared_ptr<const SealedGraph> sealed;  // may be null
+  VersionedRows::Look look;
+  uint32_t graph_threshold = 0;
+
+  PlanChoice Choose(const SearchRequest& request) const;
+  uint64_t ScanAll(const SearchRequest& request, const QueryDistance& distance, TopK* top) const;
+  uint64_t WalkGraph(const SearchRequest& request, uint32_t ef, const QueryDistance& distance,
+                     TopK* top) const;
+};
+
+PlanChoice VectorIndex::View::Pinned::Choose(const SearchRequest& request) const {
+  PlanInput input;
+  input.live = look.live;
+  input.candidates = request.allowed ? std::min(request.allowed->Count(), look.live) : look.live;
+  input.k = request.k;
+  input.ef_search = request.ef_search;
+  input.graph_threshold = graph_threshold;
+  input.has_graph = sealed != nullptr && look.at >= sealed->valid_from;
+  if (input.has_graph) {
+    input.graph_nodes = sealed->graph->size();
+    input.tail = look.end - std::min(look.end, sealed->covered);
+  }
+  return ChoosePlan(input);
+}
+
+uint64_t VectorIndex::View::Pinned::ScanAll(const SearchRequest& request,
+                                            const QueryDistance& distance, TopK* top) const {
+  if (request.allowed != nullptr) {
+    return ScanAllowed(*rows, look, *request.allowed, distance, top);
+  }
+  return ScanRows(*rows, look, 0, nullptr, distance, top);
+}
+
+uint64_t VectorIndex::View::Pinned::WalkGraph(const SearchRequest& request, uint32_t ef,
+                                              const QueryDistance& distance, TopK* top) const {
+  uint64_t computed = 0;
+  for (const uint32_t node : sealed->graph->Search(request.query, ef)) {
+    const uint32_t row = sealed->row_of[node];
+    if (row == kNoRow || !rows->versions().Visible(look, row)) continue;
+    const RecordNumber record = rows->versions().RecordOf(row);
+    if (request.allowed != nullptr && !request.allowed->Contains(record)) continue;
+    top->Offer({record, distance(row)});
+    ++computed;
+  }
+  return computed + ScanRows(*rows, look, sealed->covered, request.allowed, distance, top);
+}
+
+std::vector<Neighbor> VectorIndex::View::Search(const SearchRequest& request,
+                                                SearchReport* report) const {
+  const Pinned& in = *pinned_;
+  SearchReport done;
+  std::vector<Neighbor> found;
+  if (request.k > 0 && in.look.live > 0) {
+    const QueryDistance distance(*in.rows, request.query);
+    const PlanChoice choice = in.Choose(request);
+    TopK top(request.k);
+    if (choice.use_graph) {
+      done.plan = SearchReport::Plan::kGraph;
+      done.distances_computed += in.WalkGraph(request, choice.ef, distance, &top);
+    }
+    // Too few allowed or living ones near the walk: the scan finds them all.
+    if (!choice.use_graph || !top.full()) {
+      done.plan = SearchReport::Plan::kExact;
+      top = TopK(request.k);
+      done.distances_computed += in.ScanAll(request, distance, &top);
+    }
+    found = top.Take();
+  }
+  if (report != nullptr) *report = done;
+  return found;
+}
+
+uint64_t VectorIndex::View::live() const { return pinned_->look.live; }
+
+class VectorIndex::Impl {
+ public:
+  explicit Impl(Options options)
+      : options_(options), writer_rows_(FreshRows()), rows_(writer_rows_) {}
+
+  VectorRows& writer_rows() { return *writer_rows_; }
+  bool Compact();
+  std::shared_ptr<View::Pinned> Pin() const;
+  bool WantsGraph() const;
+  Status BuildGraph(std::stop_token stop);
+
+ private:
+  std::shared_ptr<VectorRows> FreshRows() const {
+    return std::make_shared<VectorRows>(options_.hnsw.space, options_.dimension);
+  }
+  Result<SealedGraph> Seal(const VectorRows& rows, std::stop_token stop) const;
+
+  const Options options_;
+  std::shared_ptr<VectorRows> writer_rows_;  // the writer's; the same as rows_
+
+  mutable Mutex mutex_;  // held for copies of pointers only, and for the renumbering of a graph
+  std::shared_ptr<const VectorRows> rows_ GUARDED_BY(mutex_);
+  std::shared_ptr<const SealedGraph> sealed_ GUARDED_BY(mutex_);
+  bool building_ GUARDED_BY(mutex_) = false;
+  // What compactions did to the rows since the running build began, one after the other.
+  std::vector<std::shared_ptr<const RowRemap>> remaps_ GUARDED_BY(mutex_);
+};
+
+std::shared_ptr<VectorIndex::View::Pinned> VectorIndex::Impl::Pin() const {
+  auto pinned = std::make_shared<View::Pinned>();
+  pinned->graph_threshold = options_.graph_threshold;
+  MutexLock lock(mutex_);
+  pinned->rows = rows_;
+  pinned->sealed = sealed_;
+  return pinned;
+}
+
+bool VectorIndex::Impl::Compact() {
+  const VersionedRows& old = writer_rows_->versions();
+  CHECK(!old.is_open());
+  const VersionedRows::Look look = old.Last();
+  const uint64_t dead = old.dead();
+  if (!old.At(look.at) || dead < kCompactDeadMin || dead * 4 < dead + look.live) return false;
+
+  std::shared_ptr<VectorRows> fresh = FreshRows();
+  auto remap = std::make_shared<RowRemap>(look.end, kNoRow);
+  uint32_t next = 0;
+  for (uint32_t row = 0; row < look.end; ++row) {
+    if (!old.VisibleBelowEnd(look, row)) continue;
+    fresh->Put(look.at, old.RecordOf(row), writer_rows_->Vector(row));
+    (*remap)[row] = next++;
+  }
+  fresh->versions().Commit(look.at);
+
+  std::shared_ptr<const SealedGraph> sealed = Pin()->sealed;
+  if (sealed != nullptr && look.live < options_.graph_threshold / 2) sealed = nullptr;
+  if (sealed != nullptr) {
+    sealed = std::make_shared<const SealedGraph>(Renumber(*sealed, *remap));
+  }
+  writer_rows_ = fresh;
+  MutexLock lock(mutex_);
+  rows_ = std::move(fresh);
+  sealed_ = std::move(sealed);
+  if (building_) remaps_.push_back(std::move(remap));
+  return true;
+}
+
+bool VectorIndex::Impl::WantsGraph() const {
+  const std::shared_ptr<View::Pinned> now = Pin();
+  const VersionedRows::Look look = now->rows->versions().Last();
+  if (look.live < options_.graph_threshold) return false;
+  if (now->sealed == nullptr) return true;
+  const SealedGraph& sealed = *now->sealed;
+  const uint64_t nodes = sealed.graph->size();
+  const uint64_t tail = look.end - std::min(look.end, sealed.covered);
+  const uint64_t died = look.end - look.live - std::min(look.end - look.live, sealed.dead_before);
+  return tail > std::max(kTailMin, nodes / 8) ||
+         died + sealed.lost > std::max(kCompactDeadMin, nodes / 4);
+}
+
+Result<SealedGraph> VectorIndex::Impl::Seal(const VectorRows& rows, std::stop_token stop) const {
+  const VersionedRows::Look look = rows.versions().Last();
+  SealedGraph sealed;
+  sealed.row_of = VisibleRows(rows, look);
+  sealed.covered = look.end;
+  sealed.valid_from = look.at;
+  sealed.dead_before = look.end - look.live;
+  const RowSource source(rows, sealed.row_of);
+  sealed.graph = TRY(Graph::Build(options_.hnsw, options_.dimension, source, std::move(stop)));
+  return sealed;
+}
+
+Status VectorIndex::Impl::BuildGraph(std::stop_token stop) {
+  std::shared_ptr<const VectorRows> rows;
+  {
+    MutexLock lock(mutex_);
+    if (building_) return Unavailable("build graph: one is being built already");
+    building_ = true;
+    rows = rows_;
+  }
+  Result<SealedGraph> sealed = Seal(*rows, std::move(stop));
+
+  MutexLock lock(mutex_);
+  building_ = false;
+  const auto remaps = std::exchange(remaps_, {});
+  if (!sealed.ok()) return std::move(sealed).error();
+  for (const auto& remap : remaps) *sealed = Renumber(*std::move(sealed), *remap);
+  sealed_ = std::make_shared<const SealedGraph>(*std::move(sealed));
+  return {};
+}
+
+VectorIndex::VectorIndex(Options options) : impl_(std::make_unique<Impl>(options)) {}
+VectorIndex::~VectorIndex() = default;
+
+void VectorIndex::Put(Sequence at, RecordNumber record, std::span<const float> vector) {
+  impl_->writer_rows().Put(at, record, vector);
+}
+void VectorIndex::Remove(Sequence at, RecordNumber record) {
+  impl_->writer_rows().versions().Kill(at, record);
+}
+void VectorIndex::Commit(Sequence at) { impl_->writer_rows().versions().Commit(at); }
+void VectorIndex::Abort(Sequence at) { impl_->writer_rows().versions().Abort(at); }
+bool VectorIndex::Compact() { return impl_->Compact(); }
+
+std::optional<VectorIndex::View> VectorIndex::At(Sequence at) const {
+  const std::shared_ptr<View::Pinned> pinned = impl_->Pin();
+  const std::optional<VersionedRows::Look> look = pinned->rows->versions().At(at);
+  if (!look) return std::nullopt;
+  pinned->look = *look;
+  return View(pinned);
+}
+
+bool VectorIndex::WantsGraph() const { return impl_->WantsGraph(); }
+Status VectorIndex::BuildGraph(std::stop_token stop) { return impl_->BuildGraph(std::move(stop)); }
+
+uint64_t VectorIndex::memory_bytes() const {
+  const std::shared_ptr<View::Pinned> now = impl_->Pin();
+  uint64_t bytes = sizeof(Impl) + sizeof(VectorRows) + now->rows->bytes();
+  if (now->sealed != nullptr) {
+    bytes += now->sealed->graph->bytes() + now->sealed->row_of.size() * sizeof(uint32_t);
+  }
+  return bytes;
+}
+
+uint64_t VectorIndex::tail_size() const {
+  const std::shared_ptr<View::Pinned> now = impl_->Pin();
+  const uint32_t end = now->rows->versions().Last().end;
+  return now->sealed == nullptr ? end : end - std::min(end, now->sealed->covered);
+}
+
+uint64_t VectorIndex::indexed() const {
+  const std::shared_ptr<View::Pinned> now = impl_->Pin();
+  if (now->sealed == nullptr) return 0;
+  const VersionedRows::Look look = now->rows->versions().Last();
+  return look.live - now->rows->versions().CountVisible(look, now->sealed->covered);
+}
+
+}  // namespace pannier::index

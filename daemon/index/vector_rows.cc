@@ -1,0 +1,103 @@
+#include "daemon/index/vector_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "lib/core/check.h"
+
+namespace pannier::index {
+namespace {
+
+// Within these a float product with a unit vector keeps its digits.
+constexpr double kNormMin = 1e-15;
+constexpr double kNormMax = 1e15;
+
+double Norm(std::span<const float> v) {
+  return std::sqrt(PreciseDot(v.data(), v.data(), v.size()));
+}
+
+}  // namespace
+
+float InverseNorm(std::span<const float> vector) {
+  const double norm = Norm(vector);
+  if (norm == 0) return 0;
+  if (!(norm >= kNormMin && norm <= kNormMax)) return std::numeric_limits<float>::quiet_NaN();
+  return static_cast<float>(1 / norm);
+}
+
+std::vector<float> Normalized(std::span<const float> vector) {
+  const double norm = Norm(vector);
+  std::vector<float> unit(vector.size(), 0.0f);
+  if (norm == 0) return unit;
+  std::transform(vector.begin(), vector.end(), unit.begin(),
+                 [norm](float x) { return static_cast<float>(static_cast<double>(x) / norm); });
+  return unit;
+}
+
+VectorRows::VectorRows(model::Space space, uint32_t dimension)
+    : space_(space), dimension_(dimension), vectors_(dimension) {
+  CHECK(dimension >= 1);
+}
+
+void VectorRows::Put(Sequence at, RecordNumber record, std::span<const float> vector) {
+  CHECK(vector.size() == dimension_);
+  const uint32_t row = versions_.Append(at, record);
+  vectors_.Extend(row + 1);
+  std::copy(vector.begin(), vector.end(), vectors_[row]);
+  if (space_ != model::Space::kCosine) return;
+  inverse_norms_.Extend(row + 1);
+  *inverse_norms_[row] = InverseNorm(vector);
+}
+
+QueryDistance::QueryDistance(const VectorRows& rows, std::span<const float> query)
+    : rows_(rows), kernels_(BestKernels()), query_(query) {
+  CHECK(query.size() == rows.dimension());
+  if (rows.space() == model::Space::kCosine) unit_query_ = Normalized(query);
+}
+
+float QueryDistance::operator()(uint32_t row) const {
+  const float* vector = rows_.Vector(row).data();
+  float distance = 0;
+  switch (rows_.space()) {
+    case model::Space::kL2:
+      distance = kernels_.l2(query_.data(), vector, query_.size());
+      break;
+    case model::Space::kIp:
+      distance = 1.0f - kernels_.dot(query_.data(), vector, query_.size());
+      break;
+    case model::Space::kCosine: {
+      const float cosine =
+          kernels_.dot(unit_query_.data(), vector, query_.size()) * rows_.inverse_norm(row);
+      distance = std::isfinite(cosine) ? std::clamp(1.0f - cosine, 0.0f, 2.0f) : cosine;
+      break;
+    }
+  }
+  return std::isfinite(distance) ? distance : Precise(row);
+}
+
+// Out of float's reach on the way, though perhaps not in the end: 1e30 squared is, the angle
+// between two such vectors is not.
+float QueryDistance::Precise(uint32_t row) const {
+  const float* vector = rows_.Vector(row).data();
+  const size_t count = query_.size();
+  double distance = 0;
+  switch (rows_.space()) {
+    case model::Space::kL2:
+      distance = PreciseL2(query_.data(), vector, count);
+      break;
+    case model::Space::kIp:
+      distance = 1.0 - PreciseDot(query_.data(), vector, count);
+      break;
+    case model::Space::kCosine: {
+      const double norms = Norm(query_) * Norm(rows_.Vector(row));
+      distance = norms == 0 ? 1.0 : 1.0 - PreciseDot(query_.data(), vector, count) / norms;
+      distance = std::clamp(distance, 0.0, 2.0);
+      break;
+    }
+  }
+  const bool fits = std::abs(distance) <= static_cast<double>(std::numeric_limits<float>::max());
+  return fits ? static_cast<float>(distance) : std::numeric_limits<float>::infinity();
+}
+
+}  // namespace pannier::index

@@ -1,0 +1,62 @@
+// The vectors of one collection between two compactions: versioned rows of floats, and the distance
+// from a query to a row. Inner part of VectorIndex. Threads: as VersionedRows.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "daemon/index/chunked_array.h"
+#include "daemon/index/distance.h"
+#include "daemon/index/versioned_rows.h"
+#include "daemon/model/collection.h"
+
+namespace pannier::index {
+
+// Scales a vector to unit length and returns its inverse norm. Zero vectors stay zero and get 0. A
+// norm so large or small that float products would lose its digits gets NaN: distances to it are
+// then computed in double precision.
+float InverseNorm(std::span<const float> vector);
+// `vector` scaled to unit length in double precision; zero stays zero.
+std::vector<float> Normalized(std::span<const float> vector);
+
+class VectorRows {
+ public:
+  VectorRows(model::Space space, uint32_t dimension);
+
+  void Put(Sequence at, RecordNumber record, std::span<const float> vector);
+
+  VersionedRows& versions() { return versions_; }
+  const VersionedRows& versions() const { return versions_; }
+  std::span<const float> Vector(uint32_t row) const { return {vectors_[row], dimension_}; }
+  float inverse_norm(uint32_t row) const { return *inverse_norms_[row]; }  // cosine only
+  model::Space space() const { return space_; }
+  uint32_t dimension() const { return dimension_; }
+  uint64_t bytes() const { return versions_.bytes() + vectors_.bytes() + inverse_norms_.bytes(); }
+
+ private:
+  const model::Space space_;
+  const uint32_t dimension_;
+  VersionedRows versions_;
+  ChunkedArray<float> vectors_;
+  ChunkedArray<float> inverse_norms_;
+};
+
+// Chroma's distance from one query to rows: what every plan ends with, so that all give the same
+// numbers. A result beyond float's range is +infinity, which sorts last; never NaN. Lifetime:
+// `rows` and the query outlive it.
+class QueryDistance {
+ public:
+  QueryDistance(const VectorRows& rows, std::span<const float> query);
+  float operator()(uint32_t row) const;
+
+ private:
+  float Precise(uint32_t row) const;
+
+  const VectorRows& rows_;
+  const Kernels kernels_;
+  const std::span<const float> query_;
+  std::vector<float> unit_query_;  // cosine only
+};
+
+}  // namespace pannier::index
