@@ -1,0 +1,113 @@
+// Everything that can be set about the daemon, with its defaults.
+//
+// Filled once at start: defaults, then the YAML file, then the environment, then flags; checked
+// once (Load), then constant. docs/configuration.md is written from the same table (reference.h).
+// Threads: plain values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "lib/core/log.h"
+#include "lib/core/units.h"
+
+namespace pannier::daemon {
+
+struct SocketConfig {
+  std::string path;  // at most 107 bytes
+  unsigned mode = 0660;
+  std::string group;  // name or number; empty: as created
+};
+
+struct TlsConfig {
+  std::filesystem::path cert_file, key_file, ca_file;
+  bool IsSet() const { return !cert_file.empty() || !key_file.empty() || !ca_file.empty(); }
+};
+
+struct TcpConfig {
+  std::string address;  // "127.0.0.1:8000"; empty: off
+  std::filesystem::path token_file;
+  TlsConfig tls;
+};
+
+struct ListenConfig {
+  SocketConfig socket;
+  SocketConfig admin{.path = {}, .mode = 0600, .group = {}};  // path: see AdminSocketBeside()
+  std::string admin_address;
+  TlsConfig admin_tls;
+  TcpConfig tcp;
+  std::string metrics_address;  // empty: off
+};
+
+// What one client may ask for and all clients together may hold. Past a limit a caller gets a clear
+// refusal, and everything else goes on.
+struct LimitsConfig {
+  // Of each listener.
+  uint32_t connections = 4096;
+  uint32_t requests_in_flight = 32;  // handlers at a time
+  uint32_t requests_queued = 256;
+  uint64_t header_bytes = 64_KiB;
+  uint64_t body_bytes = 40_MiB;
+  uint64_t buffered_bytes = 512_MiB;
+  std::chrono::milliseconds request_timeout{60'000};
+  std::chrono::milliseconds idle_timeout{600'000};
+  std::chrono::milliseconds write_timeout{60'000};
+  std::chrono::milliseconds deadline{60'000};
+  // Of the process.
+  uint32_t open_files = 16'384;
+  // Of what is sent.
+  uint32_t json_depth = 128;
+  uint32_t dimension = 65'536;
+  uint32_t batch_records = 5'461;
+  uint64_t id_bytes = 4_KiB;
+  uint64_t name_bytes = 512;
+  uint64_t document_bytes = 16_MiB;
+  uint64_t metadata_bytes = 1_MiB;
+  uint32_t metadata_keys = 1'024;
+};
+
+struct StoresConfig {
+  uint32_t open_max = 256;
+  std::chrono::milliseconds idle_after = std::chrono::hours(4);
+  uint32_t readers_per_store = 8;
+  uint32_t writes_queued = 1'024;
+  uint64_t commit_bytes = 64_MiB;
+  uint64_t wal_bytes = 16_MiB;
+};
+
+struct VolumeConfig {
+  std::filesystem::path path;
+};
+struct S3Config {
+  std::string bucket, prefix, endpoint, region;
+  std::filesystem::path access_key_file, secret_key_file;
+};
+struct RepositoryConfig {
+  std::string name;
+  VolumeConfig volume;
+  S3Config s3;
+};
+
+enum class RecoveryMode { kManual, kRebuildOnly, kAutomatic };
+
+struct Config {
+  std::filesystem::path data_dir;
+  LogLevel log_level = LogLevel::kInfo;
+  bool allow_reset = false;
+  std::chrono::milliseconds shutdown_grace{10'000};
+  ListenConfig listen;
+  LimitsConfig limits;
+  uint64_t memory_budget = 512_MiB;
+  StoresConfig stores;
+  uint32_t index_graph_threshold = 5'000;
+  std::vector<RepositoryConfig> repositories;
+  RecoveryMode recovery = RecoveryMode::kRebuildOnly;
+  bool fallback_memory = false;
+
+  Config();  // the defaults
+};
+
+}  // namespace pannier::daemon

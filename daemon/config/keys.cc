@@ -1,0 +1,153 @@
+#include "daemon/config/keys.h"
+
+#include "lib/contract/places.h"
+
+namespace pannier::daemon {
+namespace {
+
+using config::DurationRange;
+using config::Range;
+using config::Schema;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr DurationRange kTimeout{milliseconds(10), hours(24)};
+
+void AddListen(Schema& keys, ListenConfig& listen) {
+  keys.Text("listen.socket.path", &listen.socket.path,
+            "Unix socket of the Chroma API; at most 107 bytes. Environment: PANNIER_SOCKET.");
+  keys.Mode("listen.socket.mode", &listen.socket.mode, "Its permissions: who may connect.");
+  keys.Text("listen.socket.group", &listen.socket.group,
+            "Its group, by name or number; empty: as the process creates it.");
+  keys.Text("listen.admin.path", &listen.admin.path,
+            "Unix socket of the admin API. Empty: beside listen.socket.path "
+            "(`/x/a.sock` → `/x/a.admin.sock`; the default socket → "
+            "`/run/pannier/admin.sock`). Environment: PANNIER_ADMIN_SOCKET.");
+  keys.Mode("listen.admin.mode", &listen.admin.mode, "Its permissions.");
+  keys.Text("listen.admin.address", &listen.admin_address,
+            "Admin API over TCP with mutual TLS. Not in this version: must be empty.");
+  keys.Path("listen.admin.tls.certFile", &listen.admin_tls.cert_file, "Not in this version.");
+  keys.Path("listen.admin.tls.keyFile", &listen.admin_tls.key_file, "Not in this version.");
+  keys.Path("listen.admin.tls.caFile", &listen.admin_tls.ca_file, "Not in this version.");
+  keys.Text("listen.tcp.address", &listen.tcp.address,
+            "Chroma API over TCP, such as `127.0.0.1:8000`; empty: off. Without token and TLS only "
+            "a loopback address is allowed. Port 0 takes any free one and says it in the log.");
+  keys.Path("listen.tcp.tokenFile", &listen.tcp.token_file, "Not in this version.");
+  keys.Path("listen.tcp.tls.certFile", &listen.tcp.tls.cert_file, "Not in this version.");
+  keys.Path("listen.tcp.tls.keyFile", &listen.tcp.tls.key_file, "Not in this version.");
+  keys.Text("listen.metrics.address", &listen.metrics_address,
+            "`/metrics`, `/healthz` and `/readyz` over TCP, such as `0.0.0.0:9464`; empty: off.");
+}
+
+void AddHttpLimits(Schema& keys, LimitsConfig& limits) {
+  keys.Integer("limits.connections", &limits.connections, {1, 1'000'000},
+               "Open connections of a listener; further ones get 503 and are closed.");
+  keys.Integer("limits.requestsInFlight", &limits.requests_in_flight, {1, 1'024},
+               "Requests worked on at a time, which is also the number of threads that do so.");
+  keys.Integer("limits.requestsQueued", &limits.requests_queued, {1, 100'000},
+               "Whole requests that wait for a thread; further ones get 503 with Retry-After.");
+  keys.Bytes("limits.headerBytes", &limits.header_bytes, {1_KiB, 1_MiB},
+             "Request line and headers; past it 431.");
+  keys.Bytes("limits.bodyBytes", &limits.body_bytes, {1_KiB, 2_GiB}, "Request body; past it 413.");
+  keys.Bytes("limits.bufferedBytes", &limits.buffered_bytes, {1_MiB, 1_GiB << 10},
+             "Bodies of all requests that are still arriving; past it 503.");
+  keys.Duration("limits.requestTimeout", &limits.request_timeout, kTimeout,
+                "From the first to the last byte of a request; past it 408.");
+  keys.Duration("limits.idleTimeout", &limits.idle_timeout, kTimeout,
+                "A connection without a request is closed after this.");
+  keys.Duration("limits.writeTimeout", &limits.write_timeout, kTimeout,
+                "A client that takes no byte of its answer for so long is dropped.");
+  keys.Duration("limits.deadline", &limits.deadline, kTimeout,
+                "What a request may take once it is whole; past it 503.");
+  keys.Integer("limits.openFiles", &limits.open_files, {256, 1'048'576},
+               "File descriptors of the process; set as its own limit (RLIMIT_NOFILE) at start.");
+}
+
+void AddRecordLimits(Schema& keys, LimitsConfig& limits) {
+  keys.Integer("limits.jsonDepth", &limits.json_depth, {8, 1'024},
+               "Nesting of a JSON body; past it 400.");
+  keys.Integer("limits.dimension", &limits.dimension, {1, 65'536},
+               "Numbers in one embedding; past it 400.");
+  keys.Integer("limits.batchRecords", &limits.batch_records, {1, 1'000'000},
+               "The batch size that clients are told to keep to (max_batch_size).");
+  keys.Bytes("limits.idBytes", &limits.id_bytes, {16, 64_KiB}, "A record's id; past it 400.");
+  keys.Bytes("limits.nameBytes", &limits.name_bytes, {16, 64_KiB},
+             "The name of a tenant, database or collection; past it 400.");
+  keys.Bytes("limits.documentBytes", &limits.document_bytes, {1, 512_MiB},
+             "A record's document; past it 400.");
+  keys.Bytes("limits.metadataBytes", &limits.metadata_bytes, {1_KiB, 64_MiB},
+             "A record's metadata as JSON; past it 400.");
+  keys.Integer("limits.metadataKeys", &limits.metadata_keys, {1, 65'536},
+               "Keys in a record's metadata; past it 400.");
+}
+
+void AddStores(Schema& keys, StoresConfig& stores) {
+  keys.Integer("stores.maxOpen", &stores.open_max, {1, 65'536},
+               "Stores open at a time; past it the least recently used idle one is closed.");
+  keys.Duration("stores.idleAfter", &stores.idle_after, {seconds(1), hours(24 * 365)},
+                "A store that nobody used for so long is closed.");
+  keys.Integer("stores.readersPerStore", &stores.readers_per_store, {1, 256},
+               "Read connections of one open store.");
+  keys.Integer("stores.writesQueued", &stores.writes_queued, {1, 1'000'000},
+               "Writes that wait in one store; further ones get 429 with Retry-After.");
+  keys.Bytes("stores.commitBytes", &stores.commit_bytes, {64_KiB, 4_GiB},
+             "What one commit gathers from waiting writes, about.");
+  keys.Bytes("stores.checkpointBytes", &stores.wal_bytes, {64_KiB, 4_GiB},
+             "A write-ahead log longer than this is moved into the store's file.");
+}
+
+void BindRepository(Schema& keys, RepositoryConfig& repository) {
+  keys.Text("name", &repository.name, "What commands call it.");
+  keys.Path("volume.path", &repository.volume.path, "A folder on a mounted volume.");
+  keys.Text("s3.bucket", &repository.s3.bucket, "A bucket.");
+  keys.Text("s3.prefix", &repository.s3.prefix, "The start of all its keys.");
+  keys.Text("s3.endpoint", &repository.s3.endpoint, "Its service, as a URL.");
+  keys.Text("s3.region", &repository.s3.region, "Its region.");
+  keys.Path("s3.accessKeyFile", &repository.s3.access_key_file, "A file with the access key.");
+  keys.Path("s3.secretKeyFile", &repository.s3.secret_key_file, "A file with the secret key.");
+}
+
+}  // namespace
+
+Config::Config() {
+  data_dir = contract::kDataDirectory;
+  listen.socket.path = contract::kSocketPath;
+}
+
+Schema KeysOf(Config& config) {
+  Schema keys;
+  keys.Path("dataDir", &config.data_dir, "Where all data lies; one daemon per directory.");
+  keys.Choice<LogLevel>("log.level", &config.log_level,
+                        {{"debug", LogLevel::kDebug},
+                         {"info", LogLevel::kInfo},
+                         {"warn", LogLevel::kWarn},
+                         {"error", LogLevel::kError}},
+                        "The least important event that is logged.");
+  keys.Bool("allowReset", &config.allow_reset,
+            "Whether `POST /api/v2/reset` may delete everything. For tests.");
+  keys.Duration("shutdownGrace", &config.shutdown_grace, {milliseconds(0), hours(1)},
+                "How long running requests may take to end after SIGTERM.");
+  AddListen(keys, config.listen);
+  keys.Bytes("memory.budget", &config.memory_budget, {16_MiB, 1_GiB << 14},
+             "Counted memory of all stores; above it the least recently used caches are dropped.");
+  AddStores(keys, config.stores);
+  keys.Integer("index.graphThreshold", &config.index_graph_threshold, {100, 1'000'000'000},
+               "Collections with fewer vectors are always searched exactly.");
+  AddHttpLimits(keys, config.limits);
+  AddRecordLimits(keys, config.limits);
+  keys.Items<RepositoryConfig>("repositories", &config.repositories,
+                               "Where snapshots go. Not in this version: must be empty.",
+                               BindRepository);
+  keys.Choice<RecoveryMode>("recovery.mode", &config.recovery,
+                            {{"manual", RecoveryMode::kManual},
+                             {"rebuild-only", RecoveryMode::kRebuildOnly},
+                             {"automatic", RecoveryMode::kAutomatic}},
+                            "What the daemon may repair by itself: nothing, caches that it can "
+                            "compute again, or (not in this version) also stores.");
+  keys.Bool("fallback.memory", &config.fallback_memory,
+            "Serve from memory when the data directory cannot be used. Not in this version.");
+  return keys;
+}
+
+}  // namespace pannier::daemon

@@ -1,0 +1,78 @@
+#include <catch2/catch.hpp>
+
+#include "daemon/config/load.h"
+
+namespace pannier::daemon {
+namespace {
+
+// The defaults as Load() completes them.
+Config Defaults() {
+  Config config;
+  config.listen.admin.path = "/run/pannier/admin.sock";
+  return config;
+}
+
+TEST_CASE("config check: the defaults are accepted", "[daemon][config]") {
+  REQUIRE(Check(Defaults()).ok());
+}
+
+TEST_CASE("config check: only a loopback address is served without token and TLS",
+          "[daemon][config]") {
+  for (const char* address : {"127.0.0.1:8000", "localhost:0", "[::1]:8000", "127.8.9.1:1"}) {
+    CAPTURE(address);
+    Config config = Defaults();
+    config.listen.tcp.address = address;
+    REQUIRE(Check(config).ok());
+  }
+  for (const char* address : {"0.0.0.0:8000", "[::]:8000", "10.0.0.1:80", "example:80"}) {
+    CAPTURE(address);
+    Config config = Defaults();
+    config.listen.tcp.address = address;
+    REQUIRE(Check(config).Is(Errc::kInvalidArgument));
+    REQUIRE_FALSE(Check(config).error().hint.empty());
+  }
+}
+
+TEST_CASE("config check: an address without host or port is refused", "[daemon][config]") {
+  for (const char* address : {"8000", ":8000", "localhost", "localhost:", "::1:80", "[]:80"}) {
+    CAPTURE(address);
+    Config config = Defaults();
+    config.listen.metrics_address = address;
+    REQUIRE(Check(config).Is(Errc::kInvalidArgument));
+  }
+}
+
+TEST_CASE("config check: what this version would not honour is refused, not ignored",
+          "[daemon][config]") {
+  const auto refused = [](auto change) {
+    Config config = Defaults();
+    change(config);
+    const Status checked = Check(config);
+    return checked.Is(Errc::kInvalidArgument) &&
+           checked.error().what.find("this version") != std::string::npos;
+  };
+  REQUIRE(refused([](Config& c) { c.listen.tcp.token_file = "/t"; }));
+  REQUIRE(refused([](Config& c) { c.listen.tcp.tls.cert_file = "/t"; }));
+  REQUIRE(refused([](Config& c) { c.listen.admin_address = "127.0.0.1:9465"; }));
+  REQUIRE(refused([](Config& c) { c.listen.admin_tls.ca_file = "/ca"; }));
+  REQUIRE(refused([](Config& c) { c.recovery = RecoveryMode::kAutomatic; }));
+  REQUIRE(refused([](Config& c) { c.fallback_memory = true; }));
+  REQUIRE(refused([](Config& c) {
+    c.repositories = {RepositoryConfig{.name = "local", .volume = {"/backup"}, .s3 = {}}};
+  }));
+}
+
+TEST_CASE("config check: values that do not go together are refused", "[daemon][config]") {
+  Config config = Defaults();
+  config.listen.socket.path = std::string(108, 'x');
+  REQUIRE(Check(config).error().what.find("108 bytes") != std::string::npos);
+  config = Defaults();
+  config.listen.admin.path = config.listen.socket.path;
+  REQUIRE(Check(config).Is(Errc::kInvalidArgument));
+  config = Defaults();
+  config.limits.buffered_bytes = config.limits.body_bytes - 1;
+  REQUIRE(Check(config).Is(Errc::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace pannier::daemon
