@@ -137,9 +137,11 @@ Result<std::vector<Uuid>> Catalog::Intents() {
 
 Status Catalog::Clear() {
   MutexLock lock(mutex_);
-  return connection_.Run(
-      "BEGIN IMMEDIATE; INSERT OR IGNORE INTO intents SELECT store FROM databases;"
-      "DELETE FROM databases; DELETE FROM tenants; COMMIT;");
+  Transaction transaction = TRY(Transaction::Begin(connection_, Transaction::Kind::kWrite));
+  TRY(
+      connection_.Run("INSERT OR IGNORE INTO intents SELECT store FROM databases;"
+                      "DELETE FROM databases; DELETE FROM tenants;"));
+  return transaction.Commit();
 }
 
 }  // namespace pannier::store

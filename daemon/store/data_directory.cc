@@ -48,7 +48,7 @@ Result<Uuid> ParseIdentity(const std::string& text) {
 
 Result<DataDirectory> DataDirectory::Open(const std::string& path, file::FileSystem& files) {
   TRY(file::MakeDirectories(files, path).Context("data directory"));
-  DataDirectory directory(path, TRY(file::FileLock::Acquire(path + "/LOCK", path, SystemClock())));
+  DataDirectory directory(path, TRY(file::FileLock::Acquire(path + "/LOCK")));
   TRY(directory.ReadOrMakeIdentity(files));
   TRY(file::MakeDirectories(files, directory.stores_path()));
   return directory;

@@ -60,6 +60,7 @@ void SqliteStore::CommitAll(const std::vector<WriteQueue::Write*>& writes) {
   std::chrono::nanoseconds commit_took{0};
   const Status failed = CommitTransaction(writes, &commit_took);
   if (failed.ok()) {
+    if (commit_took.count() == 0) return;  // nothing had changed
     host_.OnCommit(writes.size(), std::chrono::steady_clock::now() - begin, commit_took);
     return;
   }
@@ -82,6 +83,7 @@ Status SqliteStore::CommitTransaction(const std::vector<WriteQueue::Write*>& wri
   }
   const auto begin = std::chrono::steady_clock::now();
   TRY(writer_->Commit().Context("commit"));
+  if (writer_->sequence() == sequence()) return {};
   *commit_took = std::chrono::steady_clock::now() - begin;
   sequence_.store(writer_->sequence(), std::memory_order_release);
   AfterCommit();
@@ -147,6 +149,15 @@ uint64_t SqliteStore::memory_bytes() const {
   uint64_t bytes = 0;
   for (const auto& [id, entry] : published_.Get()->entries())
     bytes += entry.indexes->memory_bytes();
+  return bytes;
+}
+
+uint64_t SqliteStore::bytes_on_disk() const {
+  uint64_t bytes = 0;
+  for (const char* suffix : {"", "-wal"}) {
+    const Result<file::Info> info = file::RealFileSystem().Stat(path_ + suffix);
+    if (info.ok()) bytes += info->disk_bytes;
+  }
   return bytes;
 }
 

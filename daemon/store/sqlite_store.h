@@ -56,6 +56,7 @@ class SqliteStore final : public Store {
   void Upkeep();
   void DropCaches();
   uint64_t memory_bytes() const;
+  uint64_t bytes_on_disk() const;  // of the file and its log
   uint64_t writes_waiting() const { return queue_.waiting(); }
   struct Totals {
     uint64_t collections = 0, records = 0, tail = 0;

@@ -61,6 +61,7 @@ class StoreObserver {
 
 struct StoreOptions {
   uint32_t open_max = 256;
+  std::chrono::milliseconds open_patience{5'000};  // for a free place when all open stores are held
   uint32_t readers_per_store_max = 8;
   uint32_t writes_queued_max = 1'024;       // per store; past it kResourceExhausted
   uint64_t commit_bytes_max = 64ull << 20;  // a group commit takes no more than about this

@@ -1,0 +1,132 @@
+#include "daemon/store/open_stores.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pannier::store {
+
+std::shared_ptr<SqliteStore> OpenStores::Find(const StoreName& name) {
+  MutexLock lock(mutex_);
+  const auto found = table_.find(name);
+  if (found == table_.end() || found->second.store == nullptr) return nullptr;
+  found->second.last_used = clock_.Steady();
+  return found->second.store;
+}
+
+// Waits while another thread opens or closes the store. True when it is open then.
+bool OpenStores::AwaitSettled(const StoreName& name) {
+  for (;;) {
+    const auto found = table_.find(name);
+    if (found == table_.end()) return false;
+    if (found->second.store != nullptr) return true;
+    settled_.WaitFor(mutex_, std::chrono::seconds(1));
+  }
+}
+
+Result<std::shared_ptr<SqliteStore>> OpenStores::FindOrOpen(const StoreName& name,
+                                                            const Opener& open) {
+  MutexLock lock(mutex_);
+  const auto give_up = std::chrono::steady_clock::now() + patience_;
+  // Making room lets go of the lock, so that somebody else may have opened the store meanwhile:
+  // look again.
+  while (!AwaitSettled(name) && table_.size() >= open_max_) {
+    if (MakeRoom()) continue;
+    // Holders let go without a word, when their request ends: that is soon.
+    settled_.WaitFor(mutex_, std::chrono::milliseconds(5));
+    if (std::chrono::steady_clock::now() >= give_up) {
+      return ResourceExhausted("all " + std::to_string(open_max_) + " open stores are in use",
+                               "try again in a second, or raise stores.maxOpen");
+    }
+  }
+  if (const auto found = table_.find(name); found != table_.end()) {
+    found->second.last_used = clock_.Steady();
+    return found->second.store;
+  }
+  table_[name] = {nullptr, clock_.Steady()};
+  lock.Unlock();
+  Result<std::shared_ptr<SqliteStore>> opened = open();
+  lock.Lock();
+  if (opened.ok()) {
+    table_[name].store = *opened;
+    opened_total_.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    table_.erase(name);
+  }
+  settled_.NotifyAll();
+  return opened;
+}
+
+// A store is unused when the table alone holds it; nobody can come to hold it while we have the
+// lock.
+bool OpenStores::MakeRoom() {
+  auto oldest = table_.end();
+  for (auto slot = table_.begin(); slot != table_.end(); ++slot) {
+    if (slot->second.store == nullptr || slot->second.store.use_count() > 1) continue;
+    if (oldest == table_.end() || slot->second.last_used < oldest->second.last_used) oldest = slot;
+  }
+  if (oldest == table_.end()) return false;
+  evicted_total_.fetch_add(1, std::memory_order_relaxed);
+  CloseSlot(oldest);
+  return true;
+}
+
+// Lets go of the lock while the store closes; the empty slot keeps others from opening its files
+// meanwhile.
+void OpenStores::CloseSlot(Table::iterator slot) {
+  const StoreName name = slot->first;
+  std::shared_ptr<SqliteStore> closing = std::move(slot->second.store);
+  mutex_.Unlock();
+  closing.reset();
+  mutex_.Lock();
+  table_.erase(name);
+  settled_.NotifyAll();
+}
+
+bool OpenStores::CloseIfUnused(const StoreName& name) {
+  MutexLock lock(mutex_);
+  if (!AwaitSettled(name)) return true;
+  const auto slot = table_.find(name);
+  if (slot->second.store.use_count() > 1) return false;
+  CloseSlot(slot);
+  return true;
+}
+
+int OpenStores::CloseUnusedSince(SteadyTime before) {
+  int closed = 0;
+  MutexLock lock(mutex_);
+  for (;;) {
+    const auto idle = std::find_if(table_.begin(), table_.end(), [&](const auto& entry) {
+      const Slot& slot = entry.second;
+      return slot.store != nullptr && slot.store.use_count() == 1 && slot.last_used < before;
+    });
+    if (idle == table_.end()) return closed;
+    CloseSlot(idle);
+    ++closed;
+    evicted_total_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+std::shared_ptr<SqliteStore> OpenStores::Remove(const StoreName& name) {
+  MutexLock lock(mutex_);
+  if (!AwaitSettled(name)) return nullptr;
+  const auto slot = table_.find(name);
+  std::shared_ptr<SqliteStore> store = std::move(slot->second.store);
+  table_.erase(slot);
+  settled_.NotifyAll();
+  return store;
+}
+
+std::vector<OpenStores::Open> OpenStores::List() const {
+  std::vector<Open> list;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [name, slot] : table_) {
+      if (slot.store != nullptr) list.push_back({name, slot.store, slot.last_used});
+    }
+  }
+  std::sort(list.begin(), list.end(),
+            [](const Open& a, const Open& b) { return a.last_used < b.last_used; });
+  return list;
+}
+
+}  // namespace pannier::store

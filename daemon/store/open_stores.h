@@ -1,0 +1,87 @@
+// The table of open stores: who is open, who makes room.
+//
+// A store is open in at most one place: while one thread opens or closes it, others that want it
+// wait. Threads: any. Opening and closing happen outside the lock.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "daemon/store/sqlite_store.h"
+#include "lib/core/clock.h"
+#include "lib/core/mutex.h"
+#include "lib/core/result.h"
+#include "lib/core/uuid.h"
+
+namespace pannier::store {
+
+// A store's name as its clients say it.
+struct StoreName {
+  std::string tenant;
+  std::string database;
+  bool operator==(const StoreName&) const = default;
+};
+struct StoreNameHash {
+  size_t operator()(const StoreName& name) const noexcept {
+    return std::hash<std::string>()(name.tenant) * 31 + std::hash<std::string>()(name.database);
+  }
+};
+
+class OpenStores {
+ public:
+  struct Open {
+    StoreName name;
+    std::shared_ptr<SqliteStore> store;
+    SteadyTime last_used;
+  };
+  using Opener = std::function<Result<std::shared_ptr<SqliteStore>>()>;
+
+  // `patience`: how long a full table of held stores is waited for.
+  OpenStores(uint32_t open_max, std::chrono::milliseconds patience, const Clock& clock)
+      : open_max_(open_max), patience_(patience), clock_(clock) {}
+
+  // The store if it is open, marked as used; else null.
+  std::shared_ptr<SqliteStore> Find(const StoreName& name);
+  // The open store, or the one that `open` makes. Closes the least recently used store that nobody
+  // holds when the table is full.
+  //   kResourceExhausted  full, and all were held for as long as patience goes
+  //   others              what `open` failed with
+  Result<std::shared_ptr<SqliteStore>> FindOrOpen(const StoreName& name, const Opener& open);
+
+  // Closes it unless somebody holds it. True when it is not open now.
+  bool CloseIfUnused(const StoreName& name);
+  // Closes what nobody holds and nobody used since `before`; returns how many.
+  int CloseUnusedSince(SteadyTime before);
+  // Takes the store out of the table; who holds it goes on with it. Null when it was not open.
+  std::shared_ptr<SqliteStore> Remove(const StoreName& name);
+
+  // Least recently used first.
+  std::vector<Open> List() const;
+  uint64_t opened_total() const { return opened_total_.load(std::memory_order_relaxed); }
+  uint64_t evicted_total() const { return evicted_total_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Slot {
+    std::shared_ptr<SqliteStore> store;  // null while it is being opened or closed
+    SteadyTime last_used;
+  };
+  using Table = std::unordered_map<StoreName, Slot, StoreNameHash>;
+
+  bool AwaitSettled(const StoreName& name) REQUIRES(mutex_);
+  bool MakeRoom() REQUIRES(mutex_);
+  void CloseSlot(Table::iterator slot) REQUIRES(mutex_);
+
+  const uint32_t open_max_;
+  const std::chrono::milliseconds patience_;
+  const Clock& clock_;
+  std::atomic<uint64_t> opened_total_{0}, evicted_total_{0};
+  mutable Mutex mutex_;
+  CondVar settled_;
+  Table table_ GUARDED_BY(mutex_);
+};
+
+}  // namespace pannier::store

@@ -1,0 +1,349 @@
+#include "daemon/store/stores.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "daemon/store/catalog.h"
+#include "daemon/store/data_directory.h"
+#include "daemon/store/graph_builder.h"
+#include "daemon/store/open_stores.h"
+#include "daemon/store/sqlite_store.h"
+#include "daemon/store/store_file.h"
+#include "lib/core/log.h"
+
+namespace pannier::store {
+namespace {
+
+constexpr char kDefaultTenant[] = "default_tenant";
+constexpr char kDefaultDatabase[] = "default_database";
+constexpr auto kUpkeepInterval = std::chrono::seconds(1);
+
+DatabaseInfo InfoOf(const CatalogEntry& entry) {
+  return {entry.database, entry.tenant, entry.name};
+}
+StoreName NameOf(const CatalogEntry& entry) { return {entry.tenant, entry.name}; }
+
+}  // namespace
+
+class Stores::Impl final : public StoreHost {
+ public:
+  Impl(DataDirectory directory, std::unique_ptr<Catalog> catalog, StoreOptions options,
+       file::FileSystem& files, const Clock& clock, StoreObserver* observer)
+      : options_(std::move(options)),
+        files_(files),
+        clock_(clock),
+        observer_(observer),
+        directory_(std::move(directory)),
+        catalog_(std::move(catalog)),
+        open_(options_.open_max, options_.open_patience, clock) {}
+
+  ~Impl() override {
+    upkeep_.request_stop();
+    upkeep_wanted_.NotifyAll();
+    if (upkeep_.joinable()) upkeep_.join();
+  }
+
+  Status Start();
+
+  // --- StoreHost ---
+  bool MakeRoom(uint64_t bytes) override;
+  void WantGraph(std::weak_ptr<index::VectorIndex> index) override {
+    builder_.Want(std::move(index));
+  }
+  void WantUpkeep() override;
+  void OnCommit(uint64_t writes, std::chrono::nanoseconds took,
+                std::chrono::nanoseconds commit_took) override;
+  void OnSearch(bool used_graph, std::chrono::nanoseconds took) override {
+    if (observer_ != nullptr) observer_->OnSearch(used_graph, took);
+  }
+  void OnChecksumFailure() override { checksum_failures_.fetch_add(1, std::memory_order_relaxed); }
+
+  // --- what Stores offers ---
+  Status CreateDatabase(const Uuid& id, const std::string& tenant, const std::string& name);
+  Status DeleteDatabase(const std::string& tenant, const std::string& name);
+  Status Reset();
+  Result<StoreRef> Acquire(const std::string& tenant, const std::string& database);
+  Result<StoreInfo> Describe(const CatalogEntry& entry);
+  StoreStats Stats() const;
+
+  const StoreOptions options_;
+  file::FileSystem& files_;
+  const Clock& clock_;
+  StoreObserver* const observer_;
+  const DataDirectory directory_;
+  const std::unique_ptr<Catalog> catalog_;
+  OpenStores open_;
+
+ private:
+  Status MakeDefaults();
+  Status MakeFiles(const Uuid& store);
+  Status FinishIntents();
+  void UpkeepLoop(const std::stop_token& stop);
+
+  std::atomic<uint64_t> commits_{0}, writes_{0}, checksum_failures_{0};
+  Mutex upkeep_mutex_;
+  CondVar upkeep_wanted_;
+  bool upkeep_now_ GUARDED_BY(upkeep_mutex_) = false;
+  GraphBuilder builder_;
+  std::jthread upkeep_;  // last: runs only while all else is there
+};
+
+// --- start ---
+
+Status Stores::Impl::Start() {
+  TRY(FinishIntents().Context("finish what was interrupted"));
+  TRY(MakeDefaults());
+  upkeep_ = std::jthread([this](std::stop_token stop) { UpkeepLoop(stop); });
+  return {};
+}
+
+Status Stores::Impl::FinishIntents() {
+  for (const Uuid& store : TRY(catalog_->Intents())) {
+    TRY(file::RemoveAll(files_, directory_.store_path(store)));
+    TRY(catalog_->ForgetIntent(store));
+  }
+  return {};
+}
+
+// Only in a catalog without any tenant: who deletes the default database does not find it back
+// after a restart.
+Status Stores::Impl::MakeDefaults() {
+  const Status found = catalog_->FindTenant(kDefaultTenant);
+  if (!found.Is(Errc::kNotFound)) return found;
+  TRY(catalog_->CreateTenant(kDefaultTenant));
+  const Status made = CreateDatabase(Uuid(), kDefaultTenant, kDefaultDatabase);
+  if (made.Is(Errc::kConflict)) return {};
+  return made;
+}
+
+// --- databases ---
+
+Status Stores::Impl::CreateDatabase(const Uuid& id, const std::string& tenant,
+                                    const std::string& name) {
+  TRY(catalog_->FindTenant(tenant));
+  if (catalog_->Find(tenant, name).ok()) return Conflict("Database [" + name + "] already exists");
+  const CatalogEntry entry{id, Uuid::Random(), tenant, name};
+  TRY(catalog_->IntendStore(entry.store));
+  Status made = MakeFiles(entry.store);
+  if (made.ok()) made = catalog_->Insert(entry);
+  if (made.ok()) return {};
+  // What is left is an intent still, and removed at the next start if it cannot be removed now.
+  if (file::RemoveAll(files_, directory_.store_path(entry.store)).ok()) {
+    [[maybe_unused]] const Status forgotten = catalog_->ForgetIntent(entry.store);
+  }
+  return made;
+}
+
+Status Stores::Impl::MakeFiles(const Uuid& store) {
+  const std::string path = directory_.store_path(store);
+  TRY(files_.MakeDirectory(path));
+  TRY(CreateStoreFile(path + "/store.db", options_.sqlite_vfs));
+  TRY(files_.SyncDirectory(path));
+  return files_.SyncDirectory(directory_.stores_path());
+}
+
+Status Stores::Impl::DeleteDatabase(const std::string& tenant, const std::string& name) {
+  const CatalogEntry entry = TRY(catalog_->Find(tenant, name));
+  TRY(catalog_->Remove(entry));
+  open_.Remove(NameOf(entry));  // who holds it goes on with files that have lost their names
+  TRY(file::RemoveAll(files_, directory_.store_path(entry.store)));
+  return catalog_->ForgetIntent(entry.store);
+}
+
+Status Stores::Impl::Reset() {
+  const std::vector<CatalogEntry> entries = TRY(catalog_->List(std::nullopt, std::nullopt, 0));
+  TRY(catalog_->Clear());
+  for (const CatalogEntry& entry : entries) open_.Remove(NameOf(entry));
+  TRY(FinishIntents());
+  return MakeDefaults();
+}
+
+// --- stores ---
+
+Result<StoreRef> Stores::Impl::Acquire(const std::string& tenant, const std::string& database) {
+  const StoreName name{tenant, database};
+  if (std::shared_ptr<SqliteStore> store = open_.Find(name)) return StoreRef(std::move(store));
+  const auto open = [&]() -> Result<std::shared_ptr<SqliteStore>> {
+    const CatalogEntry entry = TRY(catalog_->Find(tenant, database));
+    Result<std::shared_ptr<SqliteStore>> store =
+        SqliteStore::Open(directory_.store_path(entry.store), options_, *this);
+    if (store.Is(Errc::kNotFound) || store.Is(Errc::kUnavailable)) {
+      // Missing is not new: the catalog knows the store, so an empty one must not take its place.
+      const Result<bool> exists =
+          file::Exists(files_, directory_.store_path(entry.store) + "/store.db");
+      if (exists.ok() && !*exists) return Corruption("the store's file is missing");
+    }
+    return store;
+  };
+  Result<std::shared_ptr<SqliteStore>> store = open_.FindOrOpen(name, open);
+  if (store.ok()) return StoreRef(std::move(store).value());
+  if (store.Is(Errc::kCorruption)) OnChecksumFailure();
+  if (store.Is(Errc::kNotFound)) return std::move(store).error();
+  return std::move(store).error().Context("open store " + tenant + "/" + database);
+}
+
+Result<StoreInfo> Stores::Impl::Describe(const CatalogEntry& entry) {
+  StoreInfo info;
+  info.database = InfoOf(entry);
+  Result<uint64_t> bytes = file::DiskUsage(files_, directory_.store_path(entry.store));
+  info.bytes_on_disk = bytes.ok() ? *bytes : 0;
+  for (const OpenStores::Open& open : open_.List()) {
+    if (open.name != NameOf(entry)) continue;
+    const SqliteStore::Totals totals = open.store->totals();
+    info.open = true;
+    info.collections = totals.collections;
+    info.records = totals.records;
+    info.sequence = open.store->sequence();
+    info.bytes_in_memory = open.store->memory_bytes();
+    const auto ago = clock_.Steady() - open.last_used;
+    info.last_used = clock_.Now() - std::chrono::duration_cast<std::chrono::nanoseconds>(ago);
+  }
+  return info;
+}
+
+StoreStats Stores::Impl::Stats() const {
+  StoreStats stats;
+  const Result<uint64_t> known = catalog_->Count();
+  stats.stores_known = known.ok() ? *known : 0;
+  for (const OpenStores::Open& open : open_.List()) {
+    const SqliteStore::Totals totals = open.store->totals();
+    ++stats.stores_open;
+    stats.collections += totals.collections;
+    stats.records += totals.records;
+    stats.tail_records += totals.tail;
+    stats.bytes_in_memory += open.store->memory_bytes();
+    stats.bytes_on_disk += open.store->bytes_on_disk();
+    stats.writes_queued += open.store->writes_waiting();
+  }
+  stats.opened_total = open_.opened_total();
+  stats.evicted_total = open_.evicted_total();
+  stats.commits_total = commits_.load(std::memory_order_relaxed);
+  stats.writes_total = writes_.load(std::memory_order_relaxed);
+  stats.graph_builds_total = builder_.builds_total();
+  stats.graph_builds_running = builder_.running();
+  stats.checksum_failures_total = checksum_failures_.load(std::memory_order_relaxed);
+  return stats;
+}
+
+// --- memory and upkeep ---
+
+bool Stores::Impl::MakeRoom(uint64_t bytes) {
+  if (bytes > options_.memory_budget_bytes) return false;
+  const std::vector<OpenStores::Open> open = open_.List();
+  uint64_t used = 0;
+  for (const auto& store : open) used += store.store->memory_bytes();
+  for (const auto& store : open) {
+    if (used + bytes <= options_.memory_budget_bytes) break;
+    used -= store.store->memory_bytes();
+    store.store->DropCaches();
+  }
+  return used + bytes <= options_.memory_budget_bytes;
+}
+
+void Stores::Impl::WantUpkeep() {
+  MutexLock lock(upkeep_mutex_);
+  upkeep_now_ = true;
+  upkeep_wanted_.NotifyOne();
+}
+
+void Stores::Impl::OnCommit(uint64_t writes, std::chrono::nanoseconds took,
+                            std::chrono::nanoseconds commit_took) {
+  commits_.fetch_add(1, std::memory_order_relaxed);
+  writes_.fetch_add(writes, std::memory_order_relaxed);
+  if (observer_ != nullptr) observer_->OnCommit(writes, took, commit_took);
+}
+
+void Stores::Impl::UpkeepLoop(const std::stop_token& stop) {
+  pthread_setname_np(pthread_self(), "upkeep");
+  while (!stop.stop_requested()) {
+    {
+      MutexLock lock(upkeep_mutex_);
+      if (!upkeep_now_) upkeep_wanted_.WaitFor(upkeep_mutex_, kUpkeepInterval);
+      upkeep_now_ = false;
+    }
+    if (stop.stop_requested()) return;
+    for (const OpenStores::Open& open : open_.List()) open.store->Upkeep();
+    MakeRoom(0);  // what grew by writing counts too
+    open_.CloseUnusedSince(clock_.Steady() - options_.idle_after);
+  }
+}
+
+// --- Stores ---
+
+Stores::Stores(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Stores::~Stores() = default;
+
+Result<std::unique_ptr<Stores>> Stores::Open(const std::string& data, StoreOptions options,
+                                             file::FileSystem& files, const Clock& clock,
+                                             StoreObserver* observer) {
+  ConfigureSqlite();
+  DataDirectory directory = TRY(DataDirectory::Open(data, files));
+  if (!TRY(file::Exists(files, directory.catalog_path())) &&
+      !TRY(files.List(directory.stores_path())).empty()) {
+    return Corruption(directory.catalog_path() + " is missing, but there are stores",
+                      "restore catalog.db from a copy of the data directory");
+  }
+  std::unique_ptr<Catalog> catalog =
+      TRY(Catalog::Open(directory.catalog_path(), options.sqlite_vfs));
+  TRY(files.SyncDirectory(data));
+  auto impl = std::make_unique<Impl>(std::move(directory), std::move(catalog), std::move(options),
+                                     files, clock, observer);
+  TRY(impl->Start());
+  return std::unique_ptr<Stores>(new Stores(std::move(impl)));
+}
+
+Status Stores::CreateTenant(const std::string& name) { return impl_->catalog_->CreateTenant(name); }
+Status Stores::FindTenant(const std::string& name) { return impl_->catalog_->FindTenant(name); }
+
+Status Stores::CreateDatabase(const std::string& tenant, const std::string& name) {
+  return impl_->CreateDatabase(Uuid::Random(), tenant, name);
+}
+
+Result<DatabaseInfo> Stores::FindDatabase(const std::string& tenant, const std::string& name) {
+  return InfoOf(TRY(impl_->catalog_->Find(tenant, name)));
+}
+
+Result<std::vector<DatabaseInfo>> Stores::ListDatabases(const std::string& tenant,
+                                                        std::optional<uint32_t> limit,
+                                                        uint32_t offset) {
+  std::vector<DatabaseInfo> list;
+  for (const CatalogEntry& entry : TRY(impl_->catalog_->List(tenant, limit, offset))) {
+    list.push_back(InfoOf(entry));
+  }
+  return list;
+}
+
+Status Stores::DeleteDatabase(const std::string& tenant, const std::string& name) {
+  return impl_->DeleteDatabase(tenant, name);
+}
+
+Status Stores::Reset() { return impl_->Reset(); }
+
+Result<StoreRef> Stores::Acquire(const std::string& tenant, const std::string& database) {
+  return impl_->Acquire(tenant, database);
+}
+
+Result<bool> Stores::Close(const std::string& tenant, const std::string& database) {
+  TRY(impl_->catalog_->Find(tenant, database));
+  return impl_->open_.CloseIfUnused({tenant, database});
+}
+
+Result<std::vector<StoreInfo>> Stores::List() {
+  std::vector<StoreInfo> list;
+  for (const CatalogEntry& entry : TRY(impl_->catalog_->List(std::nullopt, std::nullopt, 0))) {
+    list.push_back(TRY(impl_->Describe(entry)));
+  }
+  return list;
+}
+
+Result<StoreInfo> Stores::Describe(const std::string& tenant, const std::string& database) {
+  return impl_->Describe(TRY(impl_->catalog_->Find(tenant, database)));
+}
+
+StoreStats Stores::stats() const { return impl_->Stats(); }
+const Uuid& Stores::instance_id() const { return impl_->directory_.instance_id(); }
+
+}  // namespace pannier::store
