@@ -1,6 +1,6 @@
 // Chroma's configuration and schema: two views of one thing, kept in agreement.
-// All functions are pure. Errors carry Chroma's status by code: kInvalidArgument is 400; a
-// ShapeError (see below) is 422.
+// All functions are pure. Errors carry Chroma's status by code: kInvalidArgument is 400 (a wrong
+// value), kMalformed 422 (a wrong shape).
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include "daemon/model/collection.h"
 #include "daemon/model/filter.h"
@@ -25,27 +24,23 @@ struct IndexDescription {
   std::string schema;         // JSON text of `schema`
 };
 
-// Whether a failure is of JSON's shape (422 `ChromaError`) or of its values (400
-// `InvalidArgumentError`).
-enum class Blame { kShape, kValue };
-struct BadInput {
-  Blame blame;
-  std::string message;
-};
-template <typename T>
-using Checked = std::variant<T, BadInput>;
-
 // What `configuration`, `schema` and the collection's metadata (for legacy hnsw: keys) of a create
-// request come to. Null pointers are absent parts.
-Checked<IndexDescription> DescribeIndex(const nlohmann::json* configuration,
-                                        const nlohmann::json* schema, const Metadata* metadata);
+// request come to. Null pointers and JSON null are absent parts.
+//   kMalformed        an unknown key of `hnsw`, a missing part, a wrong type
+//   kInvalidArgument  parts that contradict each other, a switch where it must not be, bad hnsw:
+//                     metadata
+Result<IndexDescription> DescribeIndex(const nlohmann::json* configuration,
+                                       const nlohmann::json* schema, const Metadata* metadata);
 
-// Applies `new_configuration` of an update request.
-Checked<IndexDescription> UpdateIndex(const IndexDescription& current,
-                                      const nlohmann::json& new_configuration);
+// Applies `new_configuration` of an update request; null changes nothing.
+//   kMalformed        as above
+//   kInvalidArgument  two kinds of index at once
+//   kCorruption       `current` is not what DescribeIndex made
+Result<IndexDescription> UpdateIndex(const IndexDescription& current,
+                                     const nlohmann::json& new_configuration);
 
 // A metadata key seen with a value type: "string", "int", "float", "bool" (arrays count as their
-// scalar type).
+// scalar type). Keys of the server's own ("chroma:…") are not told.
 using KeyType = std::pair<std::string, std::string_view>;
 std::set<KeyType> KeyTypes(const Metadata& metadata);
 
@@ -54,12 +49,8 @@ std::optional<std::string> GrowSchema(const std::string& schema, const std::set<
 
 // Whether the schema's switches allow the filter.
 //   kInvalidArgument  "Cannot filter using metadata key 'k' with type 'Str' because indexing is
-//   disabled", or the
-//                     full-text sentence
+//                     disabled", or the full-text sentence
+//   kCorruption       the schema is not JSON
 Status CheckFilterAllowed(const std::string& schema, const Filter& filter);
-
-// Name rules of databases and collections (3-512 characters …); `field` begins the message
-// ("Validation error: name: ").
-Status CheckName(std::string_view name, std::string_view message_prefix);
 
 }  // namespace pannier::model
