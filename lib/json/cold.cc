@@ -11,6 +11,8 @@ nlohmann::json ToCold(const Value& value) {
     case Kind::kInt:
       return value.AsInt();
     case Kind::kDouble:
+      // Configurations of embedding functions come back as sent, so their integers stay exact.
+      if (const auto whole = value.AsUnsigned()) return *whole;
       return value.AsDouble();
     case Kind::kString:
       return std::string(value.AsString());

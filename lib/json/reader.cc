@@ -102,6 +102,11 @@ Kind Value::kind() const {
 bool Value::AsBool() const { return Take(ValueAccess::Get(*this).get_bool()); }
 int64_t Value::AsInt() const { return Take(ValueAccess::Get(*this).get_int64()); }
 double Value::AsDouble() const { return Take(ValueAccess::Get(*this).get_double()); }
+std::optional<uint64_t> Value::AsUnsigned() const {
+  const dom::element element = ValueAccess::Get(*this);
+  if (!element.is_uint64()) return std::nullopt;
+  return Take(element.get_uint64());
+}
 std::string_view Value::AsString() const { return Take(ValueAccess::Get(*this).get_string()); }
 
 size_t Value::size() const {

@@ -43,6 +43,8 @@ class Value {
   bool AsBool() const;
   int64_t AsInt() const;
   double AsDouble() const;  // of kInt or kDouble
+  // An integer within 0 … 2^64-1, exactly; nothing of any other value.
+  std::optional<uint64_t> AsUnsigned() const;
   std::string_view AsString() const;
 
   // Arrays and objects: number of children; O(children) at worst.

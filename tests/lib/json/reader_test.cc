@@ -58,6 +58,15 @@ TEST_CASE("json: integers within 64 bits stay exact, wider ones become doubles",
   }
 }
 
+TEST_CASE("json: AsUnsigned gives integers of 64 bits exactly", "[lib][json]") {
+  Document document;
+  REQUIRE(document.ParseCopy("18446744073709551615").value().AsUnsigned() == UINT64_MAX);
+  REQUIRE(document.ParseCopy("0").value().AsUnsigned() == 0);
+  for (const char* other : {"-1", "1.0", "18446744073709551616", "true", "\"1\"", "null"}) {
+    REQUIRE_FALSE(document.ParseCopy(other).value().AsUnsigned().has_value());
+  }
+}
+
 TEST_CASE("json: widening touches only literals that need it", "[lib][json]") {
   std::string out = "as it was";
   REQUIRE_FALSE(WidenIntegers(R"({"a":"99999999999999999999","b":9223372036854775807})", &out));
