@@ -118,16 +118,16 @@ Config::Config() {
 Schema KeysOf(Config& config) {
   Schema keys;
   keys.Path("dataDir", &config.data_dir, "Where all data lies; one daemon per directory.");
+  keys.Bool("allowReset", &config.allow_reset,
+            "Whether `POST /api/v2/reset` may delete everything. For tests.");
+  keys.Duration("shutdownGrace", &config.shutdown_grace, {milliseconds(0), hours(1)},
+                "How long running requests may take to end after SIGTERM.");
   keys.Choice<LogLevel>("log.level", &config.log_level,
                         {{"debug", LogLevel::kDebug},
                          {"info", LogLevel::kInfo},
                          {"warn", LogLevel::kWarn},
                          {"error", LogLevel::kError}},
                         "The least important event that is logged.");
-  keys.Bool("allowReset", &config.allow_reset,
-            "Whether `POST /api/v2/reset` may delete everything. For tests.");
-  keys.Duration("shutdownGrace", &config.shutdown_grace, {milliseconds(0), hours(1)},
-                "How long running requests may take to end after SIGTERM.");
   AddListen(keys, config.listen);
   keys.Bytes("memory.budget", &config.memory_budget, {16_MiB, 1_GiB << 14},
              "Counted memory of all stores; above it the least recently used caches are dropped.");
