@@ -30,12 +30,17 @@ size_t SkipNumber(std::string_view text, size_t begin) {
   return end;
 }
 
-bool IsTooWideInteger(std::string_view literal) {
-  if (literal.size() < 19) return false;
-  int64_t number = 0;
+template <typename Integer>
+bool OverflowsAs(std::string_view literal) {
+  Integer number = 0;
   const char* const end = literal.data() + literal.size();
   const auto read = std::from_chars(literal.data(), end, number);
   return read.ptr == end && read.ec == std::errc::result_out_of_range;
+}
+
+bool IsTooWideInteger(std::string_view literal) {
+  if (literal.size() < 19) return false;
+  return literal.front() == '-' ? OverflowsAs<int64_t>(literal) : OverflowsAs<uint64_t>(literal);
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 
 namespace pannier::json {
 
-// Copies `text` with ".0" appended to each integer literal (outside of strings) that does not fit
-// signed 64 bits, so that it reads as a double. False, and `out` untouched, when there is none: the
+// Copies `text` with ".0" appended to each integer literal (outside of strings) below -2^63 or
+// above 2^64-1, so that it reads as a double. False, and `out` untouched, when there is none: the
 // text is then wrong for another reason.
 bool WidenIntegers(std::string_view text, std::string* out);
 
