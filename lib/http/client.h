@@ -1,5 +1,6 @@
-// A small blocking HTTP client over cpp-httplib: for pannierctl, health checks, tests and the load generator.
-// Threads: one at a time per Client. Keeps its connection alive between calls and reconnects once when it was closed idle.
+// A small blocking HTTP client over cpp-httplib: for pannierctl, health checks, tests and the load
+// generator. Threads: one at a time per Client. Keeps its connection alive between calls and
+// reconnects when it was closed idle.
 #pragma once
 
 #include <chrono>
@@ -35,6 +36,7 @@ class Client {
   //   kNotFound          the socket does not exist
   //   kUnavailable       nobody accepts, or the connection broke
   //   kDeadlineExceeded  a time-out passed
+  //   kResourceExhausted the answer is longer than response_bytes_max
   Result<Response> Send(std::string_view method, std::string_view path, std::string_view body = {},
                         const Headers& headers = {});
 

@@ -1,15 +1,25 @@
 // An HTTP/1.1 server for a sidecar: many mostly idle connections, few threads, hard limits.
 //
-// An event loop of ours owns the connections; cpp-httplib parses a complete request and formats the answer. All threads
-// wait on one epoll set (one-shot per connection). The thread that reads the last byte of a request runs its handler
-// itself, so that a lone client pays no hand-over; the last thread that is still free never does: it queues requests
-// for the others and goes on watching, so that accepts, time-outs, refusals and half-read requests never wait for a handler.
+// An event loop of ours owns the connections and frames requests; cpp-httplib runs a complete one
+// and formats the answer. All threads wait on one epoll set. The thread that reads the last byte of
+// a request runs its handler itself, so that a lone client pays no hand-over; the last thread that
+// is still free never does: it queues requests for the others and goes on watching, so that
+// accepts, time-outs, refusals and half-read requests never wait for a handler.
 //
-// Promises: an idle or slow connection holds no thread. Requests pipelined on one connection are answered in order, one
-// at a time. Past a limit the client gets a status and a JSON body {"error","message"} (or the connection is not
-// accepted), and everything else goes on. A Unix socket appears under its name only once it accepts (bound beside,
-// renamed into place), replaces a dead socket of that name, and is removed at Stop().
-// Threads: Start() spawns up to `threads_max`, on demand. Handlers run on them, many at a time, and must not throw.
+// Promises: an idle or slow connection holds no thread, and no buffer beyond what it has sent.
+// Requests pipelined on one connection are answered in order, one at a time. A client that hung up
+// while its request was queued is dropped before the handler runs (of TCP only when the connection
+// was reset: a mere end of input may be a client that still listens). Past a limit the client gets
+// a status and a JSON body {"error","message"}, and everything else goes on. HEAD reaches the
+// handler as GET and the body of the answer is left out. `Expect: 100-continue` is answered here.
+//
+// A Unix socket appears under its name only once it accepts (bound beside, renamed into place),
+// replaces a dead socket of that name, and is removed at Stop() unless another server has taken the
+// name.
+//
+// Threads: Start() spawns two, further ones are spawned on demand and end when idle for a minute.
+// They are named "<name>-http-<n>". Handlers run on them, many at a time, and should not throw (a
+// 500 is answered then). SIGPIPE is ignored in the whole process (cpp-httplib sees to that).
 #pragma once
 
 #include <chrono>
@@ -27,24 +37,36 @@ namespace pannier::http {
 using Handler = std::function<Response(const Request&)>;
 
 struct Limits {
-  uint32_t threads_max = 32;             // handlers at a time, plus the one that watches
-  uint32_t requests_queued_max = 256;    // complete requests waiting for a thread; past it 503 with Retry-After: 1
-  uint32_t connections_max = 4096;       // past it new ones are accepted and closed with 503
-  uint32_t header_bytes_max = 64 << 10;  // request line and headers; past it 431
-  uint64_t body_bytes_max = 40ull << 20; // past it 413 (see Options::body_too_large)
-  uint64_t buffered_bytes_max = 512ull << 20;  // all half-read bodies together; past it 503
-  std::chrono::milliseconds request_timeout{60'000};   // first to last byte of a request; past it 408 and closed
-  std::chrono::milliseconds idle_timeout{600'000};     // a connection without a request is closed
-  std::chrono::milliseconds write_timeout{60'000};     // the client takes no byte of the answer for so long: closed
-  std::chrono::milliseconds handler_deadline{60'000};  // Request::deadline = when complete + this
+  // Handlers at a time; one thread more watches.
+  uint32_t threads_max = 32;
+  // Complete requests waiting for a thread; past it 503 with Retry-After: 1.
+  uint32_t requests_queued_max = 256;
+  // Past it new ones are accepted, answered 503 and closed.
+  uint32_t connections_max = 4096;
+  // Request line and headers; past it 431. A request target beyond 8 KiB gets 414.
+  uint32_t header_bytes_max = 64 << 10;
+  // Of one body, plain; past it 413.
+  uint64_t body_bytes_max = 40ull << 20;
+  // All requests that are half read, waiting or running, together; past it 503.
+  uint64_t buffered_bytes_max = 512ull << 20;
+  // First to last byte of a request; past it 408 and closed.
+  std::chrono::milliseconds request_timeout{60'000};
+  // A connection without a request is closed.
+  std::chrono::milliseconds idle_timeout{600'000};
+  // The client takes no byte of the answer for so long: closed.
+  std::chrono::milliseconds write_timeout{60'000};
+  // Request::deadline is when the request was complete, and this. One that is still queued then
+  // gets 503.
+  std::chrono::milliseconds handler_deadline{60'000};
 };
 
 struct Listener {
   // Exactly one of the two.
-  std::string unix_path;                 // at most 107 bytes
-  std::string tcp_address;               // "127.0.0.1:8000", "[::1]:0", "localhost:8000" (both families); port 0 = any
+  std::string unix_path;    // at most 107 bytes
+  std::string tcp_address;  // "127.0.0.1:8000", "[::1]:0", "localhost:8000" (both families); port
+                            // 0: any
   unsigned unix_mode = 0660;
-  std::string unix_group;                // name or number; empty: as created
+  std::string unix_group;  // name or number; empty: as created
   Handler handler;
 };
 
@@ -58,10 +80,11 @@ struct Stats {
 class Server {
  public:
   struct Options {
-    std::string name;                    // of threads and log lines: "data", "admin"
+    std::string name;  // of threads and log lines: "data", "admin"
     Limits limits;
-    // Makes the body for a refusal that the server itself decides (408, 413, 431, 503, 400 for broken HTTP).
-    // Default: {"error":"ChromaError","message":…} as JSON.
+    // Makes the answer for a refusal that the server itself decides (400, 408, 413, 414, 417, 431,
+    // 501, 503, 505). `head` is the request without its body where its head was understood, else
+    // null. Default: {"error","message"} as JSON. 503 gets its Retry-After here.
     std::function<Response(int status, std::string_view message, const Request* head)> refusal;
   };
 
@@ -71,16 +94,22 @@ class Server {
   // Adds a listener; before Start().
   void Add(Listener listener);
 
-  // Binds all listeners, all or none, and serves.
+  // Binds all listeners, all or none, and serves. Once.
   //   kInvalidArgument   an address does not parse, a socket path is too long
-  //   kConflict          another process serves there; Error::what names the address (and for a Unix socket the pid)
-  //   kPermissionDenied, kNotFound  the folder cannot be written, does not exist; hint says what to try
+  //   kConflict          another process serves there; Error::what names the address (and for a
+  //                      Unix socket the pid)
+  //   kPermissionDenied, kNotFound  the folder cannot be written, does not exist; hint says what
+  //                      to try
+  //   kUnavailable       no thread can be started
   Status Start();
 
-  // The addresses in use after Start(), with real ports, in the order of Add().
+  // What clients connect to after Start(), with real ports, in the order of Add():
+  // "unix:/run/pannier/pannier.sock", "http://127.0.0.1:8000". Client::Make takes them.
   std::vector<std::string> addresses() const;
 
-  // Stops accepting and idle connections at once, lets running requests end within `grace`, then closes. Idempotent.
+  // Stops accepting and closes idle connections at once, lets running and queued requests end
+  // within `grace` (half-read ones within half a second of it), then closes. A handler that runs
+  // longer is waited for, but its answer is not sent. Idempotent.
   void Stop(std::chrono::milliseconds grace);
 
   Stats stats() const;

@@ -1,0 +1,145 @@
+#include "lib/http/crew.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "lib/core/check.h"
+#include "lib/core/log.h"
+
+namespace pannier::http {
+
+namespace {
+constexpr uint32_t kThreadsAtStart = 2;  // one watches while the other runs a handler
+}  // namespace
+
+Crew::Crew(Options options, Life life) : options_(std::move(options)), life_(std::move(life)) {}
+
+Crew::~Crew() {
+  MutexLock lock(mutex_);
+  CHECK(members_.empty());
+}
+
+bool Crew::Start() {
+  MutexLock lock(mutex_);
+  while (threads_.load() < kThreadsAtStart) {
+    if (!Spawn()) return false;
+  }
+  return true;
+}
+
+bool Crew::Spawn() {
+  auto member = std::make_unique<Member>();
+  const std::string name = (options_.name + "-http").substr(0, 12) + "-" + std::to_string(serial_);
+  Member* const self = member.get();
+  try {
+    member->thread = std::jthread([this, self, name] {
+      pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+      life_();
+      self->ended.store(true, std::memory_order_release);
+    });
+  } catch (const std::system_error& e) {
+    static LogLimiter limiter(std::chrono::seconds(10));
+    if (int64_t held_back = 0; limiter.Allow(&held_back)) {
+      LogWarn("cannot start a thread").Add("server", options_.name).Add("error", e.what());
+    }
+    return false;
+  }
+  serial_ = (serial_ + 1) % 100;
+  threads_.fetch_add(1);
+  watching_.fetch_add(1);
+  members_.push_back(std::move(member));
+  return true;
+}
+
+void Crew::Grow() {
+  if (threads_.load(std::memory_order_relaxed) > options_.threads_max) return;
+  MutexLock lock(mutex_);
+  if (joining_ || threads_.load() > options_.threads_max) return;
+  std::erase_if(members_, [](const auto& member) { return member->ended.load(); });  // joins them
+  Spawn();
+}
+
+bool Crew::BecomeBusy() {
+  uint32_t watching = watching_.load(std::memory_order_seq_cst);
+  while (watching > 1) {
+    if (watching_.compare_exchange_weak(watching, watching - 1, std::memory_order_seq_cst)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool Crew::Retire() {
+  uint32_t watching = watching_.load();
+  while (watching > kThreadsAtStart) {
+    if (watching_.compare_exchange_weak(watching, watching - 1)) {
+      threads_.fetch_sub(1);
+      return true;
+    }
+  }
+  return false;
+}
+
+bool Crew::Enqueue(Connection* connection, bool* became_busy) {
+  {
+    MutexLock lock(queue_mutex_);
+    if (queue_.size() >= options_.queued_max) return false;
+    queue_.push_back(connection);
+    queued_.store(static_cast<uint32_t>(queue_.size()), std::memory_order_seq_cst);
+  }
+  Grow();
+  // Pairs with TakeOrWatch(): a thread that went back to watching before it could see the queue is
+  // seen here instead.
+  *became_busy = BecomeBusy();
+  return true;
+}
+
+Connection* Crew::Pop() {
+  MutexLock lock(queue_mutex_);
+  if (queue_.empty()) return nullptr;
+  Connection* const first = queue_.front();
+  queue_.pop_front();
+  queued_.store(static_cast<uint32_t>(queue_.size()), std::memory_order_seq_cst);
+  return first;
+}
+
+Connection* Crew::TakeOrWatch() {
+  for (;;) {
+    if (queued_.load(std::memory_order_seq_cst) > 0) {
+      if (Connection* const first = Pop(); first != nullptr) return first;
+    }
+    watching_.fetch_add(1, std::memory_order_seq_cst);
+    if (queued_.load(std::memory_order_seq_cst) == 0 || !BecomeBusy()) return nullptr;
+  }
+}
+
+Connection* Crew::TakeTurns(Connection* mine) {
+  if (queued_.load(std::memory_order_relaxed) == 0) return mine;
+  MutexLock lock(queue_mutex_);
+  if (queue_.empty()) return mine;
+  queue_.push_back(mine);
+  Connection* const first = queue_.front();
+  queue_.pop_front();
+  return first;
+}
+
+void Crew::Join() {
+  std::vector<std::unique_ptr<Member>> members;
+  {
+    MutexLock lock(mutex_);
+    joining_ = true;
+    members.swap(members_);
+  }
+  members.clear();  // jthread joins
+}
+
+uint32_t Crew::busy() const {
+  const uint32_t threads = threads_.load(std::memory_order_relaxed);
+  const uint32_t watching = watching_.load(std::memory_order_relaxed);
+  return threads > watching ? threads - watching : 0;
+}
+
+}  // namespace pannier::http
