@@ -1,0 +1,43 @@
+// Every metric of the daemon, in one place. Names are a contract with dashboards and alerts:
+// docs/metrics.md. Threads: any. Lifetime: outlives the stores and servers it observes; Watch()ed
+// objects outlive the last Render().
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "daemon/store/stores.h"
+#include "lib/core/clock.h"
+#include "lib/http/server.h"
+#include "lib/metrics/metrics.h"
+
+namespace pannier::service {
+
+class DaemonMetrics final : public store::StoreObserver {
+ public:
+  DaemonMetrics(std::string_view version, std::string_view commit, const Clock& clock);
+
+  // One answered request; `route` is a pattern, "POST /api/v2/…/query".
+  void OnRequest(std::string_view route, int status, std::chrono::nanoseconds took);
+  // One error of our own making, by its kind ("corruption", "storage_full", …).
+  void OnError(std::string_view kind);
+  void OnCommit(uint64_t writes, std::chrono::nanoseconds took,
+                std::chrono::nanoseconds commit_took) override;
+  void OnSearch(bool used_graph, std::chrono::nanoseconds took) override;
+
+  // Read at each scrape.
+  void Watch(const store::Stores& stores);
+  void Watch(const http::Server& server, const std::string& listener);
+
+  std::string Render() const { return registry_.Render(); }
+
+ private:
+  metrics::Registry registry_;
+  metrics::CounterFamily requests_, errors_;
+  metrics::HistogramFamily request_seconds_;
+  metrics::Histogram commit_writes_, commit_seconds_, sync_seconds_;
+  metrics::Histogram search_exact_seconds_, search_graph_seconds_;
+};
+
+}  // namespace pannier::service
