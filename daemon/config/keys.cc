@@ -6,7 +6,6 @@ namespace pannier::daemon {
 namespace {
 
 using config::DurationRange;
-using config::Range;
 using config::Schema;
 using std::chrono::hours;
 using std::chrono::milliseconds;

@@ -1,0 +1,51 @@
+# The verbs of this repository; `make help` lists them. Each sets up what it needs first.
+SHELL := /bin/bash
+VENV  := $(or $(PANNIER_VENV),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pannier/venv)
+STEP  := scripts/step.sh
+# torture: for how long, and from which seed
+TIME  ?= 300
+SEED  ?= $(shell date +%s)
+export SEED
+
+.PHONY: help deps build tests-built demo test check bench bench-quick torture format clean
+
+help:  ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps:  ## install what is missing (apt, pip, npm); quick when nothing is
+	@scripts/deps.sh
+
+build/build.ninja: | deps
+	@$(STEP) configure cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo
+
+build: deps build/build.ninja  ## build/bin/pannierd and build/bin/pannierctl (release, with symbols)
+	@$(STEP) build ninja -C build pannierd pannierctl
+
+tests-built: deps build/build.ninja
+	@$(STEP) build ninja -C build
+
+demo: build  ## the main job on real input, in a folder of its own
+	@$(VENV)/bin/python scripts/demo.py
+
+test: tests-built  ## every test that needs no cluster
+	@scripts/test.sh
+
+check: tests-built  ## format, lint, clang, sanitizers, fuzzing, Chroma's whole suite
+	@scripts/check.sh
+
+bench: build  ## measure against Chroma's real server; writes docs/benchmarks.md
+	@$(VENV)/bin/python tests/bench/run_bench.py
+
+bench-quick: build  ## the same in two minutes, printed only
+	@$(VENV)/bin/python tests/bench/run_bench.py --quick
+
+torture: build  ## crashes and load for TIME seconds (300) from SEED
+	@$(VENV)/bin/python tests/crash/run_crash.py --seconds $(TIME) --seed $(SEED)
+
+format:  ## clang-format all C++ and write the generated pages of docs/
+	@git ls-files '*.cc' '*.h' | xargs clang-format-14 -i
+	@if [ -x build/bin/pannierd ]; then \
+	  build/bin/pannierd --print-config-reference > docs/configuration.md; fi
+
+clean:  ## remove build/
+	@rm -rf build

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Format, lint, both compilers, sanitizers, fuzzing, metrics, and Chroma's whole suite over both
+# transports. Expects a built build/; see `make check`.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+: "${SEED:=$(date +%s)}"
+: "${FUZZ_SECONDS:=30}"
+
+venv="${PANNIER_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/pannier/venv}"
+python=$venv/bin/python
+step=scripts/step.sh
+steps=(format shellcheck clang tidy asan-build asan fuzz tsan-build tsan metrics chroma-socket
+  chroma-tcp)
+for name in "${steps[@]}"; do rm -f "build/log/$name.count"; done
+
+# Sources that git knows or would know: nobody's build directories.
+sources() { git ls-files --cached --others --exclude-standard -- "$@"; }
+
+check_format() {
+  sources '*.cc' '*.h' | xargs -r clang-format-14 --dry-run -Werror && echo "format: clean"
+}
+check_shell() {
+  sources '*.sh' .ci/run | xargs -r shellcheck && echo "shellcheck: clean"
+}
+# build_with DIR CMAKE-ARGUMENTS...
+build_with() {
+  local dir=$1
+  shift
+  cmake -S . -B "$dir" -G Ninja -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_C_COMPILER=clang-14 "$@" &&
+    ninja -C "$dir" && echo "$dir: built without warnings"
+}
+check_tidy() {
+  local files
+  mapfile -t files < <(sources 'lib/*.cc' 'daemon/*.cc' 'cli/*.cc')
+  run-clang-tidy-14 -quiet -j2 -p build/check-clang "${files[@]/#/$PWD/}" 2>/dev/null |
+    grep -vE '^clang-tidy-14 |^$' >build/log/tidy.findings
+  if grep -qE '(warning|error):' build/log/tidy.findings; then
+    cat build/log/tidy.findings
+    echo "tidy: $(grep -cE '(warning|error):' build/log/tidy.findings) findings"
+    return 1
+  fi
+  echo "tidy: ${#files[@]} files, clean"
+}
+# ThreadSanitizer wants addresses where it expects them.
+run_tsan() {
+  TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1 suppressions=$PWD/tests/tsan.supp" \
+    setarch "$(uname -m)" -R scripts/unit_tests.py build/check-tsan
+}
+run_asan() {
+  ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
+    scripts/unit_tests.py build/check-asan
+}
+run_fuzzers() {
+  local fuzzer name count=0
+  for fuzzer in build/check-asan/fuzz/*; do
+    [[ -x $fuzzer && -f $fuzzer ]] || continue
+    name=$(basename "$fuzzer")
+    mkdir -p "build/fuzz/$name"
+    local seeds=()
+    [[ -d tests/fuzz/corpus/$name ]] && seeds=("tests/fuzz/corpus/$name")
+    "$fuzzer" -max_total_time="$FUZZ_SECONDS" -seed=$((SEED % 1000000)) -timeout=10 \
+      -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
+      -artifact_prefix="build/fuzz/$name-" "build/fuzz/$name" "${seeds[@]}" || return 1
+    count=$((count + 1))
+  done
+  echo "fuzzers: $count passed, $FUZZ_SECONDS s each"
+  [[ $count -gt 0 ]]
+}
+run_suite() {
+  "$python" tests/chroma/run_suite.py --server pannierd --selection all --transport "$1" \
+    --seed $((SEED % 1000000))
+}
+export -f sources check_format check_shell build_with check_tidy run_tsan run_asan run_fuzzers \
+  run_suite
+export SEED FUZZ_SECONDS python
+
+$step format bash -c check_format
+$step shellcheck bash -c check_shell
+$step clang bash -c 'build_with build/check-clang -DCMAKE_BUILD_TYPE=RelWithDebInfo'
+$step tidy bash -c check_tidy
+$step asan-build bash -c \
+  'build_with build/check-asan -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DPANNIER_SANITIZE=address,undefined"'
+$step asan bash -c run_asan
+$step fuzz bash -c run_fuzzers
+$step tsan-build bash -c \
+  'build_with build/check-tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPANNIER_SANITIZE=thread'
+$step tsan bash -c run_tsan
+$step metrics "$python" tests/metrics/check_metrics.py
+$step chroma-socket bash -c 'run_suite socket'
+$step chroma-tcp bash -c 'run_suite tcp'
+scripts/tally.sh "${steps[@]}"

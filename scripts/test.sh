@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# All tests that need no cluster. Expects a built build/; see `make test`.
+# Two lanes run side by side: Chroma's own suite is the longest, the rest shares the other.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+: "${SEED:=$(date +%s)}"
+echo "seed: $SEED (SEED=$SEED make test runs the same again)"
+
+venv="${PANNIER_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/pannier/venv}"
+python=$venv/bin/python
+step=scripts/step.sh
+steps=(unit chroma-core clients differential crash workers)
+for name in "${steps[@]}"; do rm -f "build/log/$name.count"; done
+
+$step unit scripts/unit_tests.py build
+(
+  $step chroma-core "$python" tests/chroma/run_suite.py --server pannierd --transport socket \
+    --selection core -j 1 --seed $((SEED % 1000000))
+) &
+suite=$!
+$step clients "$python" tests/clients/run.py
+$step differential "$python" tests/chroma/differential.py --seed $((SEED % 1000000))
+$step crash "$python" tests/crash/run_crash.py --rounds 20 --seed "$SEED"
+$step workers "$python" tests/workers/run_workers.py --seed "$SEED"
+wait $suite
+scripts/tally.sh "${steps[@]}"
