@@ -30,7 +30,7 @@ class Graph {
   };
 
   // Nodes are numbered as `source` does. The same source gives the same graph. Parameters outside
-  // of what HNSW can work with (M below 4, …) are moved to the nearest that can.
+  // of what HNSW can work with (M to 4 … 64) are moved to the nearest that can.
   //   kResourceExhausted  no memory for it
   //   kUnavailable        stopped
   //   kInternal           hnswlib threw something else
