@@ -45,7 +45,7 @@ class Client:
 
     def send(self, request: Request) -> compare.Answer:
         path = LABEL.sub(lambda m: self.ids.get(m.group(1), UNKNOWN_ID), request.path)
-        answer = self.raw(request.method, path, request.content(), request.headers)
+        answer = self.raw(request.method, path, request.content(), request.headers, request.chunked)
         if request.binds and answer.status == 200 and isinstance(answer.body, dict):
             found = compare.UUID.search(answer.content.decode("utf-8", "replace"))
             if found:
@@ -60,11 +60,20 @@ class Client:
         labels = {uuid: label for label, uuid in self.ids.items()}
         return compare.Answer(answer.status, answer.content, answer.headers, labels)
 
-    def raw(self, method, path, content, headers) -> compare.Answer:
+    def raw(self, method, path, content, headers, chunked=False) -> compare.Answer:
+        if chunked and content is not None:
+            middle = len(content) // 2
+            parts = [part for part in (content[:middle], content[middle:]) if part]
+        else:
+            parts = None
         while True:
             fresh = self.connection.sock is None
             try:
-                self.connection.request(method, path, content, headers)
+                if parts is None:
+                    self.connection.request(method, path, content, headers)
+                else:
+                    chunks = {**headers, "transfer-encoding": "chunked"}
+                    self.connection.request(method, path, iter(parts), chunks, encode_chunked=True)
                 got = self.connection.getresponse()
                 body = got.read()
             except (OSError, http.client.HTTPException):

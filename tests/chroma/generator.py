@@ -32,6 +32,7 @@ class Request:
     binds: str | None = None                 # label for the id in a successful answer
     label: str | None = None                 # the collection it is about
     space: str = "l2"                        # that collection's distance
+    chunked: bool = False                    # the body goes in chunks, without a length
 
     def content(self) -> bytes | None:
         if self.raw is not None:
@@ -42,7 +43,8 @@ class Request:
         content = self.content()
         shown = "" if content is None else " " + content.decode("utf-8", "backslashreplace")
         other = {k: v for k, v in self.headers.items() if v != "application/json"}
-        return f"{self.method} {self.path}{shown}" + (f"   headers {other}" if other else "")
+        more = (f"   headers {other}" if other else "") + ("   chunked" if self.chunked else "")
+        return f"{self.method} {self.path}{shown}{more}"
 
 
 @dataclass
@@ -343,6 +345,8 @@ class Epoch:
             request.headers = {"content-type": kind}
         elif roll < 0.12:
             request.headers = {}
+        elif roll < 0.15:
+            request.chunked = True
 
     # --- record routes
 
