@@ -1,0 +1,94 @@
+#include "daemon/admin/admin_api.h"
+
+#include <nlohmann/json.hpp>
+
+namespace pannier::admin {
+namespace {
+
+using nlohmann::json;
+
+http::Response Text(int status, std::string body) {
+  http::Response response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(body);
+  return response;
+}
+
+http::Response Json(int status, const json& body) {
+  http::Response response;
+  response.status = status;
+  response.body = body.dump();
+  return response;
+}
+
+http::Response Failure(const Error& error) {
+  return Json(500, {{"error", std::string(ToString(error.code))},
+                    {"message", error.what},
+                    {"hint", error.hint}});
+}
+
+json StoreJson(const store::StoreInfo& info) {
+  return {{"tenant", info.database.tenant},
+          {"database", info.database.name},
+          {"id", info.database.id.ToString()},
+          {"open", info.open},
+          {"collections", info.collections},
+          {"records", info.records},
+          {"sequence", info.sequence},
+          {"bytesOnDisk", info.bytes_on_disk},
+          {"bytesInMemory", info.bytes_in_memory}};
+}
+
+}  // namespace
+
+http::Response AdminApi::HandleMetrics(const http::Request& request) const {
+  if (request.method != "GET") return Text(405, "only GET is answered here\n");
+  if (request.path == "/metrics") {
+    http::Response response = Text(200, parts_.metrics.Render());
+    response.content_type = metrics::kContentType;
+    return response;
+  }
+  // Alive is who answers at all; ready is who serves workers.
+  if (request.path == "/healthz") return Text(200, "ok\n");
+  if (request.path == "/readyz") return Ready();
+  return Text(404, "there is /metrics, /healthz and /readyz\n");
+}
+
+http::Response AdminApi::HandleAdmin(const http::Request& request) const {
+  if (request.path == "/admin/v1/status" && request.method == "GET") return Status();
+  if (request.path == "/admin/v1/stores" && request.method == "GET") return Stores();
+  return HandleMetrics(request);
+}
+
+http::Response AdminApi::Ready() const {
+  return parts_.serving ? Text(200, "ready\n") : Text(503, "starting or stopping\n");
+}
+
+http::Response AdminApi::Status() const {
+  const store::StoreStats stats = parts_.stores.stats();
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.Steady() - parts_.started);
+  return Json(200, {{"version", parts_.version},
+                    {"commit", parts_.commit},
+                    {"instanceID", parts_.stores.instance_id().ToString()},
+                    {"sessionID", parts_.session_id},
+                    {"mode", "normal"},
+                    {"ready", parts_.serving.load()},
+                    {"uptimeSeconds", uptime.count()},
+                    {"stores", {{"known", stats.stores_known}, {"open", stats.stores_open}}},
+                    {"records", stats.records},
+                    {"bytesInMemory", stats.bytes_in_memory},
+                    {"bytesOnDisk", stats.bytes_on_disk},
+                    {"checksumFailures", stats.checksum_failures_total}});
+}
+
+http::Response AdminApi::Stores() const {
+  const Result<std::vector<store::StoreInfo>> stores = parts_.stores.List();
+  if (!stores.ok()) return Failure(stores.error());
+  json list = json::array();
+  for (const store::StoreInfo& info : *stores) list.push_back(StoreJson(info));
+  return Json(200, {{"stores", std::move(list)}});
+}
+
+}  // namespace pannier::admin

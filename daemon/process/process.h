@@ -1,0 +1,27 @@
+// What the daemon asks of the process it runs in: signals, limits, and a word to systemd.
+// Threads: the main thread, before others start, unless said otherwise.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "lib/core/result.h"
+
+namespace pannier::daemon {
+
+// New files are the owner's alone; allocations of many threads do not each keep an arena; SIGTERM
+// and SIGINT are blocked in this thread and those it starts, for WaitForSignal().
+void PrepareProcess();
+
+// Raises the soft limit of open files as far as `wanted`, at most to the hard limit. Returns what
+// holds now.
+uint64_t RaiseOpenFiles(uint64_t wanted);
+
+// Waits for SIGTERM or SIGINT and returns its number. A second one after the first ends the process
+// at once, by the signal's default action.
+int WaitForSignal();
+
+// Tells systemd, if it asked ($NOTIFY_SOCKET): "READY=1", "STOPPING=1". Errors do not matter.
+void NotifySupervisor(const std::string& state);
+
+}  // namespace pannier::daemon
