@@ -62,7 +62,7 @@ struct LimitsConfig {
   uint32_t json_depth = 128;
   uint32_t dimension = 65'536;
   uint32_t batch_records = 5'461;
-  uint64_t id_bytes = 4_KiB;
+  uint64_t id_bytes = 64_KiB;
   uint64_t name_bytes = 512;
   uint64_t document_bytes = 16_MiB;
   uint64_t metadata_bytes = 1_MiB;

@@ -70,7 +70,7 @@ void AddRecordLimits(Schema& keys, LimitsConfig& limits) {
                "Numbers in one embedding; past it 400.");
   keys.Integer("limits.batchRecords", &limits.batch_records, {1, 1'000'000},
                "The batch size that clients are told to keep to (max_batch_size).");
-  keys.Bytes("limits.idBytes", &limits.id_bytes, {16, 64_KiB}, "A record's id; past it 400.");
+  keys.Bytes("limits.idBytes", &limits.id_bytes, {16, 1_MiB}, "A record's id; past it 400.");
   keys.Bytes("limits.nameBytes", &limits.name_bytes, {16, 64_KiB},
              "The name of a tenant, database or collection; past it 400.");
   keys.Bytes("limits.documentBytes", &limits.document_bytes, {1, 512_MiB},
