@@ -21,6 +21,7 @@ import time
 
 import compare
 import deviations
+import edges
 import launcher
 from generator import UNKNOWN_ID, Epoch, Request
 
@@ -121,8 +122,20 @@ class Differ:
 
     def epoch(self, seed: int, length: int) -> int:
         """One epoch; ends at its first difference. Returns how many requests were sent."""
+        return self.send_all(seed, Epoch(seed, length).requests[:length])
+
+    def edge_cases(self) -> int:
+        """The fixed requests; goes on after a difference. Returns how many were sent."""
+        requests = edges.edge_cases()
         self.reset()
-        requests = Epoch(seed, length).requests[:length]
+        for request in requests:
+            text, left, right = self.step(request)
+            if text:
+                self.report("none, an edge case", [request], text, left, right, shrink=False)
+        return len(requests)
+
+    def send_all(self, seed, requests) -> int:
+        self.reset()
         for at, request in enumerate(requests):
             text, left, right = self.step(request)
             if text:
@@ -130,15 +143,15 @@ class Differ:
                 return at + 1
         return len(requests)
 
-    def report(self, seed, requests, text, left, right) -> None:
+    def report(self, seed, requests, text, left, right, shrink=True) -> None:
         path = re.sub(r"\[\d+\]| of '.*'", "", text.split(":")[0])
         signature = (requests[-1].kind, left.status, right.status, left.error, right.error, path)
         if signature in self.found:
             return
-        if not self.options.no_shrink:
+        if shrink and not self.options.no_shrink:
             requests, text, left, right = self.shrink(requests, text, left, right)
         lines = [f"difference {len(self.found) + 1} (epoch seed {seed}): {text}"]
-        lines += [f"    {request}" for request in requests]
+        lines += [f"    {edges.described(request)}" for request in requests]
         lines += [f"  {self.oracle.server.kind:>9}: {left}", f"  {self.subject.server.kind:>9}: {right}"]
         self.found[signature] = "\n".join(lines)
         print(self.found[signature] + "\n", flush=True)
@@ -234,6 +247,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                         help="how the subject is reached")
     parser.add_argument("--server-bin", help="the daemon; default build/bin/pannierd")
     parser.add_argument("--max-differences", type=int, default=20, help="stop after so many")
+    parser.add_argument("--no-edges", action="store_true", help="leave out the fixed requests")
     parser.add_argument("--no-shrink", action="store_true",
                         help="print the whole epoch that led to a difference")
     parser.add_argument("-v", "--verbose", action="store_true", help="counts by route and status")
@@ -244,6 +258,8 @@ def run(differ: Differ, options: argparse.Namespace) -> int:
     sent, index = 0, 0
     if options.epoch_seed is not None:
         return differ.epoch(options.epoch_seed, options.epoch_length)
+    if not options.no_edges:
+        sent += differ.edge_cases()
     while sent < options.rounds and len(differ.found) < options.max_differences:
         length = min(options.epoch_length, options.rounds - sent)
         sent += differ.epoch(options.seed * 100_003 + index, length)
