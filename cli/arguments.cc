@@ -1,0 +1,195 @@
+#include "cli/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "cli/completion.h"
+#include "lib/contract/places.h"
+#include "lib/contract/version.h"
+#include "lib/core/units.h"
+
+namespace pannier::cli {
+namespace {
+
+constexpr std::string_view kDefaultTenant = "default_tenant";
+
+// What CLI11 fills.
+struct Options {
+  std::string socket, admin_socket, timeout = "60s", format = "table", store, store_flag, file;
+};
+
+// The tree of commands. Options of the program may follow a command, too: `stores list -o json`.
+class Tree {
+ public:
+  explicit Tree(Options& options) : app_("Looks after a Pannier daemon.", "pannierctl") {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.set_version_flag("--version", "pannierctl " + std::string(contract::Version()) + " (" +
+                                           std::string(contract::Commit()) + ")");
+    DeclareOptions(options);
+    Leaf(&app_, "status", "What the daemon is and does", Command::kStatus);
+    DeclareStores(options);
+    Leaf(&app_, "healthcheck", "Exit 0 when the daemon serves", Command::kHealthcheck);
+    CLI::App* config = Branch(&app_, "config", "The daemon's configuration file");
+    Leaf(config, "check", "Check a file as the daemon would", Command::kConfigCheck)
+        ->add_option("file", options.file, "The file")
+        ->type_name("FILE")
+        ->required();
+    CLI::App* completion = Branch(&app_, "completion", "Completion scripts for shells");
+    bash_ = completion->add_subcommand("bash", "For bash: eval \"$(pannierctl completion bash)\"");
+    zsh_ = completion->add_subcommand("zsh", "For zsh: eval \"$(pannierctl completion zsh)\"");
+  }
+
+  CLI::App& app() { return app_; }
+
+  // The text to print instead of doing anything, if a command asks for that.
+  std::optional<std::string> Text() {
+    if (*bash_) return BashCompletion(app_);
+    if (*zsh_) return ZshCompletion(app_);
+    return std::nullopt;
+  }
+
+  Command Chosen() const {
+    for (const auto& [app, command] : leaves_) {
+      if (*app) return command;
+    }
+    return Command::kPrintText;
+  }
+
+ private:
+  static CLI::App* Branch(CLI::App* parent, const char* name, const char* description) {
+    CLI::App* branch = parent->add_subcommand(name, description);
+    branch->require_subcommand(1);
+    branch->fallthrough();
+    return branch;
+  }
+
+  CLI::App* Leaf(CLI::App* parent, const char* name, const char* description, Command command) {
+    CLI::App* leaf = parent->add_subcommand(name, description);
+    leaf->fallthrough();
+    leaves_.emplace_back(leaf, command);
+    return leaf;
+  }
+
+  void DeclareOptions(Options& options) {
+    app_.add_option("--socket", options.socket,
+                    "The daemon's socket [PANNIER_SOCKET, /run/pannier/pannier.sock]")
+        ->type_name("PATH");
+    app_.add_option("--admin-socket", options.admin_socket,
+                    "Its admin socket [PANNIER_ADMIN_SOCKET, beside the other]")
+        ->type_name("PATH");
+    app_.add_option("-o,--output", options.format, "json, yaml or table [table]")
+        ->check(CLI::IsMember({"json", "yaml", "table"}))
+        ->type_name("FORMAT");
+    app_.add_option("--timeout", options.timeout, "How long to wait for an answer [60s]")
+        ->type_name("TIME");
+  }
+
+  void DeclareStores(Options& options) {
+    CLI::App* stores = Branch(&app_, "stores", "The daemon's stores");
+    Leaf(stores, "list", "All of them", Command::kStoresList);
+    const std::pair<CLI::App*, const char*> named[] = {
+        {Leaf(stores, "info", "One store with its collections", Command::kStoresInfo), "info"},
+        {Leaf(stores, "close", "Close a store that nobody uses", Command::kStoresClose), "close"},
+        {Leaf(stores, "flush", "Move its write-ahead log into its file", Command::kStoresFlush),
+         "flush"}};
+    for (const auto& [command, name] : named) {
+      command->add_option("store", options.store, "TENANT/DATABASE; DATABASE of default_tenant")
+          ->type_name("STORE");
+      command->add_option("--store", options.store_flag, "The same as a flag")->type_name("STORE");
+    }
+  }
+
+  CLI::App app_;
+  CLI::App* bash_ = nullptr;
+  CLI::App* zsh_ = nullptr;
+  std::vector<std::pair<CLI::App*, Command>> leaves_;
+};
+
+bool NamesStore(Command command) {
+  return command == Command::kStoresInfo || command == Command::kStoresClose ||
+         command == Command::kStoresFlush;
+}
+
+Arguments Print(std::string text) {
+  Arguments arguments;
+  arguments.text = std::move(text);
+  return arguments;
+}
+
+void ChooseSockets(const Options& options, const Environment& environment, Arguments& arguments) {
+  arguments.socket = options.socket;
+  if (arguments.socket.empty())
+    arguments.socket =
+        environment(contract::kSocketVariable).value_or(std::string(contract::kSocketPath));
+  arguments.admin_socket = options.admin_socket;
+  // A socket given by hand says which daemon is meant, so its neighbour counts, not the variable.
+  if (arguments.admin_socket.empty() && options.socket.empty())
+    arguments.admin_socket = environment(contract::kAdminSocketVariable).value_or("");
+  if (arguments.admin_socket.empty())
+    arguments.admin_socket = contract::AdminSocketBeside(arguments.socket);
+}
+
+Result<Arguments> Collect(const Options& options, Command command, const Environment& environment) {
+  Arguments arguments;
+  arguments.command = command;
+  ChooseSockets(options, environment, arguments);
+  arguments.timeout = TRY(ParseDuration(options.timeout).Context("--timeout"));
+  if (options.format == "json") arguments.format = Format::kJson;
+  if (options.format == "yaml") arguments.format = Format::kYaml;
+  arguments.file = options.file;
+  if (!NamesStore(command)) return arguments;
+  const std::string& store = options.store_flag.empty() ? options.store : options.store_flag;
+  if (store.empty())
+    return InvalidArgument("which store?", "name it as TENANT/DATABASE; `stores list` shows all");
+  arguments.store = TRY(ParseStoreName(store));
+  return arguments;
+}
+
+}  // namespace
+
+Environment ProcessEnvironment() {
+  return [](const char* name) -> std::optional<std::string> {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') return std::nullopt;
+    return value;
+  };
+}
+
+Result<StoreName> ParseStoreName(std::string_view text) {
+  StoreName name;
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) {
+    name.tenant = kDefaultTenant;
+    name.database = text;
+  } else {
+    name.tenant = text.substr(0, slash);
+    name.database = text.substr(slash + 1);
+  }
+  const bool is_name = !name.tenant.empty() && !name.database.empty() &&
+                       name.database.find('/') == std::string::npos;
+  if (is_name) return name;
+  return InvalidArgument("\"" + std::string(text) + "\" is not a store",
+                         "write it as TENANT/DATABASE");
+}
+
+Result<Arguments> ParseArguments(int argc, const char* const* argv,
+                                 const Environment& environment) {
+  try {
+    Options options;
+    Tree tree(options);
+    try {
+      tree.app().parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+      return Print(tree.app().help("", CLI::AppFormatMode::Normal));
+    } catch (const CLI::CallForVersion& version) {
+      return Print(std::string(version.what()) + "\n");
+    }
+    if (std::optional<std::string> text = tree.Text(); text) return Print(*std::move(text));
+    return Collect(options, tree.Chosen(), environment);
+  } catch (const CLI::Error& error) {
+    return InvalidArgument(error.what(), "pannierctl --help shows commands and flags");
+  }
+}
+
+}  // namespace pannier::cli

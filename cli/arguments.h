@@ -1,0 +1,54 @@
+// pannierctl's command line. Threads: one, at start.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/core/result.h"
+
+namespace pannier::cli {
+
+enum class Format { kTable, kJson, kYaml };
+
+enum class Command {
+  kPrintText,  // Arguments::text: help, version, a completion script
+  kStatus,
+  kStoresList,
+  kStoresInfo,
+  kStoresClose,
+  kStoresFlush,
+  kHealthcheck,
+  kConfigCheck,
+};
+
+struct StoreName {
+  std::string tenant;
+  std::string database;
+};
+
+struct Arguments {
+  Command command = Command::kPrintText;
+  std::string text;
+  Format format = Format::kTable;
+  std::string socket;
+  std::string admin_socket;
+  std::chrono::milliseconds timeout{60'000};
+  StoreName store;
+  std::string file;
+};
+
+// A variable's value; empty counts as unset.
+using Environment = std::function<std::optional<std::string>(const char* name)>;
+Environment ProcessEnvironment();
+
+//   kInvalidArgument  wrong usage: exit code 2
+Result<Arguments> ParseArguments(int argc, const char* const* argv, const Environment& environment);
+
+// "TENANT/DATABASE", or "DATABASE" of the default tenant.
+//   kInvalidArgument  an empty part, or more than one slash
+Result<StoreName> ParseStoreName(std::string_view text);
+
+}  // namespace pannier::cli

@@ -1,0 +1,13 @@
+// Which Pannier this is. Threads: any; pure.
+#pragma once
+
+#include <string_view>
+
+namespace pannier::contract {
+
+// "0.1.0"
+std::string_view Version();
+// The commit it was configured from, abbreviated; "unknown" outside of a git tree.
+std::string_view Commit();
+
+}  // namespace pannier::contract
