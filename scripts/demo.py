@@ -150,7 +150,7 @@ def crash(screen, checks, workers, pannier, daemon) -> dict:
 
 
 def verify(screen, checks, workers, target, ids: list[str]) -> None:
-    with screen.step(f"read all records back"):
+    with screen.step("read all records back"):
         have = target.get(include=["documents"])
     texts = dict(zip(have["ids"], have["documents"]))
     lost = [i for i in ids if texts.get(i) != f"text of {i}"]

@@ -14,7 +14,6 @@ import argparse
 import collections
 import copy
 import http.client
-import json
 import re
 import sys
 import time

@@ -243,7 +243,7 @@ class Values:
             b'{"unknown": 1, "unknown": 2}', b" \t\r\n" + content + b"\n\n", b'{"offset": -0}',
             b'{"limit": 4294967295}', b'{"limit": 4294967296}', b'{"offset": 18446744073709551616}'])
 
-    def finish(self, request: Request) -> None:
+    def finish(self, request) -> None:
         """Spoils some of the requests that carry a body."""
         roll = self.r.random()
         if roll < 0.07:

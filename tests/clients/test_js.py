@@ -21,8 +21,9 @@ def run_node(packages, tmp_path, environment):
     def run(script, *arguments):
         (tmp_path / "node_modules").symlink_to(packages / "node_modules")
         shutil.copy(script, tmp_path)
-        return subprocess.run([node_modules.node(packages), *arguments, script.name], cwd=tmp_path, env=environment,
-                              capture_output=True, text=True, timeout=120)
+        command = [node_modules.node(packages), *arguments, script.name]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True,
+                              text=True, timeout=120)
     return run
 
 

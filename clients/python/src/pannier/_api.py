@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Mapping, Optional
+from typing import Any, Dict, Iterator, Mapping, Optional, cast
 
 import httpx
 from chromadb.api.async_fastapi import AsyncFastAPI
@@ -58,12 +58,13 @@ class SyncApi(FastAPI):
 
     def __init__(self, system: System) -> None:
         super().__init__(system)
+        self._ours = cast(PannierSettings, system.settings)
         self._headers = dict(self._session.headers)
         self._tcp_session = self._session
         self._open()
 
     def _open(self) -> None:
-        settings = self._settings
+        settings = self._ours
         if settings.pannier_socket:
             transport = httpx.HTTPTransport(uds=settings.pannier_socket, limits=self.http_limits)
             self._session = httpx.Client(transport=transport, headers=self._headers)
@@ -84,7 +85,7 @@ class SyncApi(FastAPI):
             self._tcp_session = httpx.Client()
             self._tcp_session.close()
             self._open()
-        with _typed_errors(self._settings):
+        with _typed_errors(self._ours):
             return super()._make_request(method, path, **kwargs)
 
     @override
@@ -100,6 +101,7 @@ class AsyncApi(AsyncFastAPI):
 
     def __init__(self, system: System) -> None:
         super().__init__(system)
+        self._ours = cast(PannierSettings, system.settings)
         self._clients = {}  # chromadb's is shared by all instances, whatever their address
         self._pid = os.getpid()
         self._stopped = False
@@ -117,7 +119,7 @@ class AsyncApi(AsyncFastAPI):
         return self._clients[key]
 
     def _new_client(self) -> httpx.AsyncClient:
-        settings = self._settings
+        settings = self._ours
         verify = settings.chroma_server_ssl_verify
         options: Dict[str, Any] = {"verify": True if verify is None else verify}
         if settings.pannier_socket:
@@ -135,7 +137,7 @@ class AsyncApi(AsyncFastAPI):
     async def _make_request(self, method: str, path: str, **kwargs: Dict[str, Any]) -> Any:
         if self._stopped:
             raise errors.ClosedError("this client is closed", "pannier.connect_async() again")
-        with _typed_errors(self._settings):
+        with _typed_errors(self._ours):
             return await super()._make_request(method, path, **kwargs)
 
     async def aclose(self) -> None:

@@ -9,7 +9,7 @@ from pannier._target import Path, Target, check_socket, find_target, find_token
 
 try:
     import chromadb.errors
-    from chromadb.api.async_client import AsyncAdminClient, AsyncClient
+    from chromadb.api.async_client import AsyncClient
     from chromadb.api.client import AdminClient, Client
     from chromadb.api.shared_system_client import SharedSystemClient
     from chromadb.config import DEFAULT_DATABASE, DEFAULT_TENANT, Settings, System
@@ -162,7 +162,9 @@ def _settings(
     api: str, target: Target, headers: Optional[Mapping[str, str]], settings: Optional[Settings],
     timeout: Optional[float],
 ) -> PannierSettings:
-    values = settings.model_dump() if settings is not None else {"anonymized_telemetry": False}
+    values: Dict[str, Any] = {"anonymized_telemetry": False}
+    if settings is not None:
+        values = settings.model_dump()
     all_headers = {**(values.get("chroma_server_headers") or {}), **(headers or {})}
     given = {name.lower() for name in all_headers}
     token = find_token()

@@ -6,6 +6,8 @@ what they are in the stock client: subclasses of `chromadb.errors.ChromaError`.
 
 from __future__ import annotations
 
+import builtins
+
 
 class PannierError(Exception):
     """Base of all errors of this package."""
@@ -40,7 +42,7 @@ class SocketForbiddenError(ConnectError, PermissionError):
     """This user may not open the socket."""
 
 
-class TimeoutError(ConnectError, TimeoutError):  # noqa: A001 - a name users expect
+class TimeoutError(ConnectError, builtins.TimeoutError):
     """The daemon did not answer in time. Whether a write was done is not known."""
 
 
