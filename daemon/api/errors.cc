@@ -1,0 +1,82 @@
+#include "daemon/api/errors.h"
+
+#include "lib/json/writer.h"
+
+namespace pannier::api {
+namespace {
+
+struct Meaning {
+  int status;
+  std::string_view name;
+};
+
+Meaning MeaningOf(Errc code) {
+  switch (code) {
+    case Errc::kInvalidArgument:
+      return {400, "InvalidArgumentError"};
+    case Errc::kMalformed:
+      return {422, "ChromaError"};
+    case Errc::kNotFound:
+      return {404, "NotFoundError"};
+    case Errc::kConflict:
+      return {409, "ChromaError"};
+    case Errc::kPermissionDenied:
+      return {403, "ChromaError"};
+    case Errc::kResourceExhausted:
+      return {429, "Backoff"};
+    case Errc::kStorageFull:
+      return {507, "ChromaError"};
+    case Errc::kUnavailable:
+      return {503, "ChromaError"};
+    case Errc::kDeadlineExceeded:
+      return {504, "ChromaError"};
+    case Errc::kUnimplemented:
+      return {501, "ChromaError"};
+    case Errc::kCorruption:
+    case Errc::kInternal:
+      return {500, "InternalError"};
+  }
+  return {500, "InternalError"};
+}
+
+}  // namespace
+
+http::Response ErrorAnswer(int status, std::string_view name, std::string_view message) {
+  http::Response response;
+  response.status = status;
+  response.body = "{\"error\":";
+  json::AppendString(name, &response.body);
+  response.body += ",\"message\":";
+  // Parts of a message may come from disk or from another program.
+  json::AppendString(json::IsUtf8(message) ? message : "not printable", &response.body);
+  response.body += '}';
+  return response;
+}
+
+http::Response ErrorAnswer(const Error& error) {
+  const auto [status, name] = MeaningOf(error.code);
+  std::string message = error.what;
+  if (error.code == Errc::kMalformed) {
+    message.insert(0, "Failed to deserialize the JSON body into the target type: ");
+  }
+  if (status >= 429 && !error.hint.empty()) message += " (" + error.hint + ")";
+  http::Response response = ErrorAnswer(status, name, message);
+  if (status == 429 || status == 503) response.headers.emplace_back("retry-after", "1");
+  return response;
+}
+
+http::Response EmptyAnswer(int status) {
+  http::Response response;
+  response.status = status;
+  response.content_type.clear();
+  return response;
+}
+
+http::Response JsonAnswer(std::string body, int status) {
+  http::Response response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace pannier::api
