@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 ALL_PASSED = re.compile(r"All tests passed \(.* in (\d+) test cases?\)")
+PYTHON_RAN = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
+PYTHON_FAILED = re.compile(r"^FAILED \((.*)\)$", re.MULTILINE)
 SOME_FAILED = re.compile(r"test cases:\s*\d+ \|(?:\s*(\d+) passed \|)?\s*(\d+) failed")
 
 
@@ -23,6 +25,10 @@ def main(build: Path, arguments: list[str]) -> int:
     for some_passed, some_failed in SOME_FAILED.findall(log):
         passed += int(some_passed or 0)
         failed += int(some_failed)
+    bad = sum(int(count) for line in PYTHON_FAILED.findall(log)
+              for count in re.findall(r"(?:failures|errors)=(\d+)", line))
+    passed += sum(int(count) for count in PYTHON_RAN.findall(log)) - bad
+    failed += bad
     if done.returncode:
         print(done.stdout)
         failed = max(failed, 1)                       # a program that crashed has no summary
