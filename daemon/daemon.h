@@ -1,0 +1,36 @@
+// The whole daemon, wired: stores, API, servers, metrics.
+//
+// Start order: lock and catalog, then the admin socket and metrics (alive, not ready), then the
+// data listeners (ready). Stop order: the data listeners drain, then the admin side, then the
+// stores close. Threads: Start and Stop from one thread. Lifetime: `files` and `clock` outlive it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "daemon/config/config.h"
+#include "lib/core/clock.h"
+#include "lib/core/result.h"
+#include "lib/file/file_system.h"
+
+namespace pannier::daemon {
+
+class Daemon {
+ public:
+  // Serves when it returns ok, and has said `msg=ready` with its addresses.
+  //   what Stores::Open and http::Server::Start fail with; nothing listens then
+  static Result<std::unique_ptr<Daemon>> Start(const Config& config, file::FileSystem& files,
+                                               const Clock& clock);
+  ~Daemon();
+
+  // Lets running requests end within the grace time of the configuration, then closes everything.
+  // Idempotent.
+  void Stop();
+
+ private:
+  class Impl;
+  explicit Daemon(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pannier::daemon
