@@ -30,6 +30,8 @@ LAYERS = {
     "daemon/store": ["lib", "daemon/model", "daemon/index"],
     "daemon/service": ["lib", "daemon/model", "daemon/index", "daemon/store"],
     "daemon/api": ["lib", "daemon/model", "daemon/index", "daemon/store", "daemon/service"],
+    "daemon/admin": ["lib", "daemon/model", "daemon/store", "daemon/service"],
+    "daemon/process": ["lib"],
     "daemon": ["lib", "daemon"],
     "operator": ["lib", "operator"],
     "cli": ["lib", "daemon/config"],   # `config check` is the daemon's own check
