@@ -1,0 +1,93 @@
+// /pannier/v1/stores: what the stores are doing, and upkeep by hand.
+#include <time.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "daemon/api/errors.h"
+#include "daemon/api/routes.h"
+#include "lib/json/cold.h"
+
+namespace pannier::api {
+namespace {
+
+using Tree = nlohmann::json;
+
+// "2026-11-21T10:00:00Z"
+std::string FormatTime(WallTime time) {
+  const time_t seconds = std::chrono::system_clock::to_time_t(
+      std::chrono::time_point_cast<std::chrono::system_clock::duration>(time));
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  return std::string(text.data(), strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
+}
+
+Tree TreeOf(const store::StoreInfo& info) {
+  return {{"tenant", info.database.tenant},
+          {"database", info.database.name},
+          {"id", info.database.id.ToString()},
+          {"open", info.open},
+          {"collections", info.collections},
+          {"records", info.records},
+          {"sequence", info.sequence},
+          {"bytes_on_disk", info.bytes_on_disk},
+          {"bytes_in_memory", info.bytes_in_memory},
+          {"last_used", info.last_used ? Tree(FormatTime(*info.last_used)) : Tree()}};
+}
+
+class StoreRoutes {
+ public:
+  explicit StoreRoutes(const RouteContext& context) : stores_(context.stores) {}
+
+  Result<http::Response> List(const Call&) const {
+    Tree list = Tree::array();
+    for (const store::StoreInfo& info : TRY(stores_.List())) list.push_back(TreeOf(info));
+    return JsonAnswer(json::Dump({{"stores", std::move(list)}}));
+  }
+
+  Result<http::Response> Describe(const Call& call) const {
+    return JsonAnswer(json::Dump(TreeOf(TRY(stores_.Describe(call.tenant(), call.database())))));
+  }
+
+  Result<http::Response> Flush(const Call& call) const {
+    const store::StoreRef store = TRY(stores_.Acquire(call.tenant(), call.database()));
+    TRY(store->Flush(call.context));
+    return JsonAnswer(json::Dump({{"sequence", store->sequence()}}));
+  }
+
+  Result<http::Response> Warm(const Call& call) const {
+    const store::StoreRef store = TRY(stores_.Acquire(call.tenant(), call.database()));
+    TRY(store->Warm(call.context));
+    return JsonAnswer(json::Dump({{"sequence", store->sequence()}}));
+  }
+
+  // False when a request holds the store: it is closed later, when it is idle.
+  Result<http::Response> Close(const Call& call) const {
+    const bool closed = TRY(stores_.Close(call.tenant(), call.database()));
+    return JsonAnswer(json::Dump({{"closed", closed}}));
+  }
+
+ private:
+  store::Stores& stores_;
+};
+
+}  // namespace
+
+void AddStoreRoutes(const RouteContext& context, Router* router) {
+  using service::Scope;
+  const StoreRoutes routes(context);
+  const std::string all = "/pannier/v1/stores", one = all + "/{tenant}/{database}";
+  router->Add({"GET", all, BodyRule::kNone, Scope::kRead,
+               [routes](const Call& call) { return routes.List(call); }});
+  router->Add({"GET", one, BodyRule::kNone, Scope::kRead,
+               [routes](const Call& call) { return routes.Describe(call); }});
+  router->Add({"POST", one + "/flush", BodyRule::kNone, Scope::kAdmin,
+               [routes](const Call& call) { return routes.Flush(call); }});
+  router->Add({"POST", one + "/warm", BodyRule::kNone, Scope::kAdmin,
+               [routes](const Call& call) { return routes.Warm(call); }});
+  router->Add({"POST", one + "/close", BodyRule::kNone, Scope::kAdmin,
+               [routes](const Call& call) { return routes.Close(call); }});
+}
+
+}  // namespace pannier::api
