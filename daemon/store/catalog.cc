@@ -11,11 +11,17 @@ constexpr char kTables[] =
     " store TEXT NOT NULL UNIQUE, PRIMARY KEY (tenant, name)) WITHOUT ROWID;"
     "CREATE TABLE intents (store TEXT PRIMARY KEY) WITHOUT ROWID;";
 
-Status Prepare(Connection& connection) {
+Error Missing() {
+  return Corruption("the catalog is missing or empty, but there are stores",
+                    "restore catalog.db from a copy of the data directory");
+}
+
+Status Prepare(Connection& connection, bool may_be_new) {
   const int64_t application = TRY(connection.QueryInt("PRAGMA application_id"));
   const int64_t format = TRY(connection.QueryInt("PRAGMA user_version"));
   if (application == 0 && format == 0 &&
       TRY(connection.QueryInt("SELECT count(*) FROM sqlite_schema")) == 0) {
+    if (!may_be_new) return Missing();
     TRY(connection.Run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"));
     return connection.Run(
         "BEGIN IMMEDIATE; PRAGMA application_id=" + std::to_string(kCatalogApplication) +
@@ -39,9 +45,13 @@ Result<CatalogEntry> ReadRow(const Statement& row) {
 
 }  // namespace
 
-Result<std::unique_ptr<Catalog>> Catalog::Open(const std::string& path, const std::string& vfs) {
-  Connection connection = TRY(Connection::Open(path, Connection::Mode::kCreate, vfs));
-  TRY(Prepare(connection).Context(path));
+Result<std::unique_ptr<Catalog>> Catalog::Open(const std::string& path, const std::string& vfs,
+                                               bool may_be_new) {
+  const auto mode = may_be_new ? Connection::Mode::kCreate : Connection::Mode::kReadWrite;
+  Result<Connection> opened = Connection::Open(path, mode, vfs);
+  if (opened.Is(Errc::kNotFound) && !may_be_new) return Missing().Context(path);
+  Connection connection = TRY(std::move(opened));
+  TRY(Prepare(connection, may_be_new).Context(path));
   return std::unique_ptr<Catalog>(new Catalog(std::move(connection)));
 }
 

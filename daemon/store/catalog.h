@@ -27,10 +27,11 @@ struct CatalogEntry {
 
 class Catalog {
  public:
-  // Makes the file when it is absent.
+  // Makes the file when it is absent or empty, if it `may_be_new`.
   //   kInvalidArgument  written by a newer version
-  //   kCorruption       not a catalog, or damaged
-  static Result<std::unique_ptr<Catalog>> Open(const std::string& path, const std::string& vfs);
+  //   kCorruption       not a catalog, or damaged; absent or empty, and it must not be new
+  static Result<std::unique_ptr<Catalog>> Open(const std::string& path, const std::string& vfs,
+                                               bool may_be_new);
 
   Status CreateTenant(const std::string& name);
   Status FindTenant(const std::string& name);

@@ -4,6 +4,10 @@
 
 namespace pannier::store {
 
+Error NoCollection(const Uuid& id) {
+  return NotFound("Collection [" + id.ToString() + "] does not exist.");
+}
+
 std::shared_ptr<index::VectorIndex> CollectionIndexes::vectors() const {
   MutexLock lock(mutex_);
   return vectors_;

@@ -14,9 +14,13 @@
 #include "daemon/model/collection.h"
 #include "daemon/store/store.h"
 #include "lib/core/mutex.h"
+#include "lib/core/result.h"
 #include "lib/core/uuid.h"
 
 namespace pannier::store {
+
+// kNotFound in Chroma's words.
+Error NoCollection(const Uuid& id);
 
 // The caches of one collection: each is there or not, and may be dropped at any time; who uses one
 // holds it. Threads: any. Only the write queue's leader publishes, so that no commit is missed by

@@ -39,7 +39,10 @@ Result<Uuid> ParseIdentity(const std::string& text) {
                                std::to_string(kDirectoryFormat) + ", the newest this version reads",
                            "run the version of pannierd that wrote it, or a newer one");
   }
-  const auto id = Uuid::Parse(json.value("instanceID", ""));
+  const auto text_of_id = json.find("instanceID");
+  if (text_of_id == json.end() || !text_of_id->is_string())
+    return Corruption("it has no instanceID");
+  const auto id = Uuid::Parse(text_of_id->get<std::string>());
   if (!id) return Corruption("its instanceID is damaged");
   return *id;
 }

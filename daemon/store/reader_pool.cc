@@ -61,8 +61,10 @@ Result<std::unique_ptr<Reader>> ReaderPool::OpenReader() {
 
 void ReaderPool::GiveBack(std::unique_ptr<Reader> reader) {
   std::unique_ptr<Reader> surplus;  // closed outside the lock
+  // A transaction that could not be ended would show the next holder the past.
+  const bool usable = !reader->connection().in_transaction();
   MutexLock lock(mutex_);
-  if (idle_.size() < options_.readers_idle_max) {
+  if (usable && idle_.size() < options_.readers_idle_max) {
     idle_.push_back(std::move(reader));
   } else {
     surplus = std::move(reader);

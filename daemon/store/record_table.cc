@@ -171,7 +171,9 @@ Status RecordTable::Replace(const Row& row) {
 Status RecordTable::Remove(RecordNumber number) {
   Statement& remove = *TRY(Ready(remove_, "DELETE FROM ", " WHERE record = ?1"));
   remove.Bind(1, static_cast<int64_t>(number));
-  return remove.Run();
+  TRY(remove.Run());
+  if (connection_->changes() == 1) return {};
+  return Corruption("record " + std::to_string(number) + " is not in " + table_);
 }
 
 }  // namespace pannier::store

@@ -57,6 +57,7 @@ class RecordTable {
   // False when the id exists already; nothing is changed then.
   Result<bool> Insert(const Row& row);
   Status Replace(const Row& row);  // by number
+  //   kCorruption  there is no such record, though somebody who knows said so
   Status Remove(RecordNumber number);
 
  private:

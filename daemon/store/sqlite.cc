@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+#include <mutex>
 #include <utility>
 
 namespace pannier::store {
@@ -52,9 +54,12 @@ int OnWal(void* callback, sqlite3*, const char*, int pages) {
 }  // namespace
 
 void ConfigureSqlite() {
-  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
-  sqlite3_initialize();
+  static std::once_flag once;
+  std::call_once(once, [] {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+    sqlite3_initialize();
+  });
 }
 
 // --- Statement ---
@@ -155,21 +160,33 @@ Result<Connection> Connection::Open(const std::string& path, Mode mode, const st
   Connection connection;
   const int code =
       sqlite3_open_v2(path.c_str(), &connection.db_, flags, vfs.empty() ? nullptr : vfs.c_str());
-  if (code != SQLITE_OK) return FromSqlite(connection.db_, code).Context("open " + path);
+  if (code != SQLITE_OK) {
+    Error error = FromSqlite(connection.db_, code).Context("open " + path);
+    // SQLite says "cannot open" for whatever the reason was.
+    const bool missing = (code & 0xff) == SQLITE_CANTOPEN && connection.db_ != nullptr &&
+                         sqlite3_system_errno(connection.db_) == ENOENT;
+    if (missing) error.code = Errc::kNotFound;
+    return error;
+  }
   sqlite3_busy_timeout(connection.db_, kBusyTimeoutMs);
   return connection;
 }
 
-Connection::Connection(Connection&& other) noexcept { *this = std::move(other); }
+Connection::Connection(Connection&& other) noexcept { Swap(other); }
 
 Connection& Connection::operator=(Connection&& other) noexcept {
+  Connection taken(std::move(other));
+  Swap(taken);
+  return *this;
+}
+
+void Connection::Swap(Connection& other) noexcept {
   std::swap(db_, other.db_);
   std::swap(begin_read_, other.begin_read_);
   std::swap(begin_write_, other.begin_write_);
   std::swap(commit_, other.commit_);
   std::swap(rollback_, other.rollback_);
   std::swap(on_wal_commit_, other.on_wal_commit_);
-  return *this;
 }
 
 Connection::~Connection() {
@@ -212,14 +229,15 @@ void Connection::OnWalCommit(std::function<void(int pages)> callback) {
   sqlite3_wal_hook(db_, OnWal, on_wal_commit_.get());
 }
 
-Status Connection::Checkpoint(bool truncate) {
+Result<bool> Connection::Checkpoint(bool truncate) {
   const int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+  int frames = 0, moved = 0;
   sqlite3_busy_timeout(db_, 0);  // a long reader must not hold up the writes that queue behind us
-  const int code = sqlite3_wal_checkpoint_v2(db_, nullptr, mode, nullptr, nullptr);
+  const int code = sqlite3_wal_checkpoint_v2(db_, nullptr, mode, &frames, &moved);
   sqlite3_busy_timeout(db_, kBusyTimeoutMs);
-  // Busy means that a reader still uses the log's end: what could be moved has been.
-  if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return FromSqlite(db_, code);
-  return {};
+  if ((code & 0xff) == SQLITE_BUSY) return false;
+  if (code != SQLITE_OK) return FromSqlite(db_, code);
+  return frames == moved;
 }
 
 // --- Transaction ---

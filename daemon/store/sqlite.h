@@ -19,8 +19,8 @@ struct sqlite3_stmt;
 
 namespace pannier::store {
 
-// Process-wide settings; call once before the first Open. Memory statistics are off: they take a
-// global mutex.
+// Process-wide settings, before the first Open; later calls do nothing. Memory statistics are off:
+// they take a global mutex.
 void ConfigureSqlite();
 
 class Statement {
@@ -64,11 +64,11 @@ class Connection {
   enum class Mode { kReadOnly, kReadWrite, kCreate };
 
   // `vfs`: a registered VFS by name; empty for the default.
-  //   kNotFound  the file does not exist (and mode is not kCreate)
+  //   kNotFound  the file, or its folder, does not exist
   static Result<Connection> Open(const std::string& path, Mode mode, const std::string& vfs);
   Connection() = default;
   Connection(Connection&& other) noexcept;
-  Connection& operator=(Connection&& other) noexcept;
+  Connection& operator=(Connection&& other) noexcept;  // closes what was held
   ~Connection();  // closes; a last connection moves the write-ahead log into the file
 
   // Runs statements without parameters; rows are ignored.
@@ -81,14 +81,15 @@ class Connection {
   bool in_transaction() const;
   // Called after each commit with the pages now in the write-ahead log.
   void OnWalCommit(std::function<void(int pages)> callback);
-  // Moves what can be moved of the write-ahead log into the file; `truncate` also empties the log
-  // when no reader uses it.
-  Status Checkpoint(bool truncate);
+  // Moves what can be moved of the write-ahead log into the file; `truncate` also empties the log.
+  // False when a reader still uses a part of the log, so that not all of that could be done.
+  Result<bool> Checkpoint(bool truncate);
 
  private:
   friend class Transaction;
   // Prepared once, since every read and every commit runs one of them.
   Status RunCached(Statement& statement, const char* sql);
+  void Swap(Connection& other) noexcept;
 
   sqlite3* db_ = nullptr;
   Statement begin_read_, begin_write_, commit_, rollback_;

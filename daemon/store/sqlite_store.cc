@@ -14,18 +14,21 @@ constexpr uint64_t kWalPatience = 8;
 
 }  // namespace
 
-SqliteStore::SqliteStore(const std::string& folder, const StoreOptions& options, StoreHost& host)
+SqliteStore::SqliteStore(const std::string& folder, const StoreOptions& options, StoreHost& host,
+                         file::FileSystem& files)
     : options_(options),
+      folder_(folder),
       path_(folder + "/store.db"),
       host_(host),
+      files_(files),
       readers_({path_, options.sqlite_vfs, options.readers_per_store_max}),
       queue_({options.writes_queued_max, options.commit_bytes_max},
              [this](const std::vector<WriteQueue::Write*>& writes) { CommitAll(writes); }) {}
 
 Result<std::shared_ptr<SqliteStore>> SqliteStore::Open(const std::string& folder,
-                                                       const StoreOptions& options,
-                                                       StoreHost& host) {
-  std::shared_ptr<SqliteStore> store(new SqliteStore(folder, options, host));
+                                                       const StoreOptions& options, StoreHost& host,
+                                                       file::FileSystem& files) {
+  std::shared_ptr<SqliteStore> store(new SqliteStore(folder, options, host, files));
   TRY(store->Start());
   return store;
 }
@@ -73,6 +76,7 @@ void SqliteStore::CommitAll(const std::vector<WriteQueue::Write*>& writes) {
 
 Status SqliteStore::CommitTransaction(const std::vector<WriteQueue::Write*>& writes,
                                       std::chrono::nanoseconds* commit_took) {
+  TRY(MakeLogDurable());
   TRY(writer_->Begin());
   for (WriteQueue::Write* write : writes) {
     write->result = write->apply();
@@ -90,17 +94,32 @@ Status SqliteStore::CommitTransaction(const std::vector<WriteQueue::Write*>& wri
   return {};
 }
 
+// The log must not lose its name with the power once a commit is in it. SQLite syncs the folder as
+// well, but takes no notice when that fails.
+Status SqliteStore::MakeLogDurable() {
+  if (log_durable_) return {};
+  TRY(files_.SyncDirectory(folder_));
+  log_durable_ = true;
+  return {};
+}
+
+// Gives the pages of dropped collections back to the file system. Where a failure or a reader of
+// the log prevents it, the next Upkeep() tries again.
+Status SqliteStore::Shrink() {
+  shrink_wanted_ = true;
+  TRY(writer_->connection().Run("PRAGMA incremental_vacuum"));
+  if (TRY(writer_->connection().Checkpoint(/*truncate=*/true))) shrink_wanted_ = false;
+  return {};
+}
+
 void SqliteStore::AfterCommit() {
   if (writer_->TakeDropped()) {
-    // The pages of a dropped collection go back to the file system now. What fails here is tried
-    // again by Upkeep().
-    [[maybe_unused]] Status freed = writer_->connection().Run("PRAGMA incremental_vacuum");
-    if (freed.ok()) freed = writer_->connection().Checkpoint(/*truncate=*/true);
+    [[maybe_unused]] const Status shrunk = Shrink();
     return;
   }
   const uint64_t wal_bytes = wal_bytes_.load(std::memory_order_relaxed);
   if (wal_bytes > options_.wal_bytes_checkpoint * kWalPatience) {
-    [[maybe_unused]] const Status moved = writer_->connection().Checkpoint(/*truncate=*/false);
+    [[maybe_unused]] const auto moved = writer_->connection().Checkpoint(/*truncate=*/false);
   } else if (wal_bytes > options_.wal_bytes_checkpoint) {
     host_.WantUpkeep();
   }
@@ -109,11 +128,19 @@ void SqliteStore::AfterCommit() {
 // --- upkeep ---
 
 Status SqliteStore::Flush(const CallContext& call) {
-  return Run([this] { return writer_->connection().Checkpoint(/*truncate=*/true); }, 0,
-             WriteQueue::Company::kBare, call);
+  const auto checkpoint = [this]() -> Status {
+    TRY(writer_->connection().Checkpoint(/*truncate=*/true));
+    return {};
+  };
+  return Run(checkpoint, 0, WriteQueue::Company::kBare, call);
 }
 
 void SqliteStore::Upkeep() {
+  if (shrink_wanted_) {
+    const Status shrunk =
+        Run([this] { return Shrink(); }, 0, WriteQueue::Company::kBare, WithoutDeadline());
+    if (!shrunk.ok()) return;
+  }
   if (wal_bytes_.load(std::memory_order_relaxed) > options_.wal_bytes_checkpoint) {
     const Status moved = Run(
         [this]() -> Status {
@@ -138,6 +165,13 @@ void SqliteStore::Upkeep() {
       },
       0, WriteQueue::Company::kBare, WithoutDeadline());
   if (!compacted.ok()) return;
+}
+
+Result<ReaderPool::Lease> SqliteStore::AcquireReader(const CallContext& call) {
+  Result<ReaderPool::Lease> reader = readers_.Acquire(call.deadline);
+  if (!reader.Is(Errc::kNotFound)) return reader;
+  if (deleted_.load(std::memory_order_relaxed)) return NotFound("the database was deleted");
+  return Corruption("the store's file is missing");
 }
 
 void SqliteStore::DropCaches() {

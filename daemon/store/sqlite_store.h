@@ -19,10 +19,11 @@ namespace pannier::store {
 
 class SqliteStore final : public Store {
  public:
-  // `folder` holds store.db. `host` outlives the store.
+  // `folder` holds store.db. `host` and `files` outlive the store.
   //   kCorruption, kInvalidArgument, …  see store_file.h
   static Result<std::shared_ptr<SqliteStore>> Open(const std::string& folder,
-                                                   const StoreOptions& options, StoreHost& host);
+                                                   const StoreOptions& options, StoreHost& host,
+                                                   file::FileSystem& files);
 
   Result<CollectionPtr> CreateCollection(const NewCollection& wanted,
                                          const CallContext& call) override;
@@ -55,6 +56,8 @@ class SqliteStore final : public Store {
   // upkeep thread.
   void Upkeep();
   void DropCaches();
+  // The database is deleted and its file about to go: reads that would open it anew find nothing.
+  void MarkDeleted() { deleted_.store(true, std::memory_order_relaxed); }
   uint64_t memory_bytes() const;
   uint64_t bytes_on_disk() const;  // of the file and its log
   uint64_t writes_waiting() const { return queue_.waiting(); }
@@ -66,7 +69,8 @@ class SqliteStore final : public Store {
  private:
   struct Look;  // one pinned read (store_reads.cc)
 
-  SqliteStore(const std::string& folder, const StoreOptions& options, StoreHost& host);
+  SqliteStore(const std::string& folder, const StoreOptions& options, StoreHost& host,
+              file::FileSystem& files);
   Status Start();
 
   // Runs `apply` as (part of) a commit and returns its result.
@@ -76,6 +80,9 @@ class SqliteStore final : public Store {
   Status CommitTransaction(const std::vector<WriteQueue::Write*>& writes,
                            std::chrono::nanoseconds* commit_took);
   void AfterCommit();
+  Status MakeLogDurable();
+  Status Shrink();
+  Result<ReaderPool::Lease> AcquireReader(const CallContext& call);
 
   Result<CollectionEntry> EntryOf(const Uuid& id) const;
   Status LoadVectors(const CollectionEntry& entry, const CallContext& call);
@@ -92,12 +99,17 @@ class SqliteStore final : public Store {
   Status Watched(Status status);
 
   const StoreOptions options_;
+  const std::string folder_;
   const std::string path_;
   StoreHost& host_;
+  file::FileSystem& files_;
   PublishedCollections published_;
   std::atomic<index::Sequence> sequence_{0};  // of the last commit that every cache knows
   std::atomic<uint64_t> wal_bytes_{0};
-  std::unique_ptr<Writer> writer_;  // used by the leader of queue_ alone
+  std::atomic<bool> shrink_wanted_{false};  // pages of a dropped collection are in the file still
+  std::atomic<bool> deleted_{false};
+  bool log_durable_ = false;  // used by the leader of queue_ alone, as is writer_
+  std::unique_ptr<Writer> writer_;
   ReaderPool readers_;
   WriteQueue queue_;
 };

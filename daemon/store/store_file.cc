@@ -47,7 +47,8 @@ Status CreateStoreFile(const std::string& path, const std::string& vfs) {
   TRY(connection.Run("BEGIN IMMEDIATE; PRAGMA application_id=" + std::to_string(kStoreApplication) +
                      "; PRAGMA user_version=" + std::to_string(kStoreFormat) + ";" + kTables +
                      "COMMIT;"));
-  return connection.Checkpoint(/*truncate=*/true);
+  TRY(connection.Checkpoint(/*truncate=*/true));
+  return {};
 }
 
 Result<Connection> OpenStoreWriter(const std::string& path, const std::string& vfs) {

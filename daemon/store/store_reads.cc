@@ -67,7 +67,7 @@ bool WaitUntilPublished(const std::atomic<index::Sequence>& published, index::Se
 
 Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool attributes,
                                               const CallContext& call) {
-  Look look{TRY(EntryOf(id)), TRY(readers_.Acquire(call.deadline)), {}, 0, {}, {}};
+  Look look{TRY(EntryOf(id)), TRY(AcquireReader(call)), {}, 0, {}, {}};
   vectors = vectors && look.entry.info->dimension.has_value();
   bool no_room = false;
   while (SystemClock().Steady() < call.deadline) {
@@ -99,13 +99,12 @@ Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool
 
 Result<uint64_t> SqliteStore::Count(const Uuid& id, const CallContext& call) {
   const CollectionEntry entry = TRY(EntryOf(id));
-  ReaderPool::Lease reader = TRY(readers_.Acquire(call.deadline));
-  Result<Counters> counters = reader->collections().ReadCounters(entry.info->number);
-  if (!counters.ok()) {
-    TRY(EntryOf(id));  // gone meanwhile?
-    return std::move(counters).error();
-  }
-  return counters->records;
+  ReaderPool::Lease reader = TRY(AcquireReader(call));
+  const Result<Counters> counters = reader->collections().ReadCounters(entry.info->number);
+  if (counters.ok()) return counters->records;
+  TRY(EntryOf(id));
+  if (counters.Is(Errc::kNotFound)) return NoCollection(id);  // it is going this very moment
+  return counters.error();
 }
 
 Status SqliteStore::Get(const Uuid& id, const model::GetRequest& request,

@@ -16,10 +16,6 @@ uint64_t BytesOf(const model::RecordBatch& batch) {
   return bytes;
 }
 
-Error NoCollection(const Uuid& id) {
-  return NotFound("Collection [" + id.ToString() + "] does not exist.");
-}
-
 }  // namespace
 
 Result<CollectionPtr> SqliteStore::CreateCollection(const NewCollection& wanted,
@@ -101,12 +97,12 @@ Result<uint64_t> SqliteStore::Delete(const Uuid& id, const model::Selection& sel
     const auto attributes = selection.filter ? entry.indexes->attributes() : nullptr;
     evicted = selection.filter && attributes == nullptr;
     if (evicted) return {};
+    if (!writer_->Knows(id)) return NoCollection(id);
     std::optional<index::AttributeIndex::View> view;
     if (attributes != nullptr) {
       view = attributes->At(writer_->sequence());
       if (!view) return Internal("the metadata cache lags behind the store");
     }
-    if (FindCollection(id) == nullptr) return NoCollection(id);
     RecordTable& table = writer_->records(entry.info->number);
     const Selected selected = TRY(Select(selection, table, view ? &*view : nullptr));
     removed = TRY(writer_->Remove(id, Page(*selected.records, 0, limit)));
@@ -128,12 +124,14 @@ Result<uint64_t> SqliteStore::Delete(const Uuid& id, const model::Selection& sel
 // --- caches --- Both are filled by the writer between commits, so that no commit is missed.
 
 Status SqliteStore::LoadVectors(const CollectionEntry& entry, const CallContext& call) {
-  const uint64_t records = TRY(Count(entry.info->id, call));
+  // Not Count(): who loads may hold a read connection, and must not wait for a second one.
+  const uint64_t records = entry.indexes->records.load(std::memory_order_relaxed);
   if (!host_.MakeRoom(records * (entry.info->dimension.value_or(0) * sizeof(float) + 64))) {
     return ResourceExhausted("the vectors do not fit the memory budget", "raise memory.budget");
   }
   const auto load = [&]() -> Status {
     if (entry.indexes->vectors() != nullptr || !entry.info->dimension) return {};
+    if (!writer_->Knows(entry.info->id)) return NoCollection(entry.info->id);
     const uint32_t dimension = *entry.info->dimension;
     auto vectors = std::make_shared<index::VectorIndex>(
         index::VectorIndex::Options{entry.info->hnsw, dimension, options_.graph_threshold});
@@ -144,19 +142,21 @@ Status SqliteStore::LoadVectors(const CollectionEntry& entry, const CallContext&
       vectors->Put(at, row.number, row.vector);
       return {};
     };
-    TRY(writer_->records(entry.info->number).Scan(Columns::kVectorOnly, INT64_MAX, 0, put));
+    RecordTable& table = writer_->records(entry.info->number);
+    TRY(table.Scan(Columns::kVectorOnly, INT64_MAX, 0, put).Context("load vectors"));
     vectors->Commit(at);
     if (vectors->WantsGraph()) host_.WantGraph(vectors);
     entry.indexes->PublishVectors(std::move(vectors));
     return {};
   };
-  return Run(load, 0, Company::kAlone, call).Context("load vectors");
+  return Run(load, 0, Company::kAlone, call);
 }
 
 Status SqliteStore::LoadAttributes(const CollectionEntry& entry, const CallContext& call) {
   if (entry.indexes->attributes() != nullptr) return {};
   const auto load = [&]() -> Status {
     if (entry.indexes->attributes() != nullptr) return {};
+    if (!writer_->Knows(entry.info->id)) return NoCollection(entry.info->id);
     auto attributes = std::make_shared<index::AttributeIndex>();
     const index::Sequence at = writer_->sequence();
     const auto put = [&](const Row& row) -> Status {
@@ -168,12 +168,13 @@ Status SqliteStore::LoadAttributes(const CollectionEntry& entry, const CallConte
       }
       return {};
     };
-    TRY(writer_->records(entry.info->number).Scan(Columns::kAllButVector, INT64_MAX, 0, put));
+    RecordTable& table = writer_->records(entry.info->number);
+    TRY(table.Scan(Columns::kAllButVector, INT64_MAX, 0, put).Context("load metadata"));
     attributes->Commit(at);
     entry.indexes->PublishAttributes(std::move(attributes));
     return {};
   };
-  return Run(load, 0, Company::kAlone, call).Context("load metadata");
+  return Run(load, 0, Company::kAlone, call);
 }
 
 Status SqliteStore::Watched(Status status) {

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <shared_mutex>
 #include <thread>
 #include <utility>
 
@@ -62,7 +63,7 @@ class Stores::Impl final : public StoreHost {
   void OnChecksumFailure() override { checksum_failures_.fetch_add(1, std::memory_order_relaxed); }
 
   // --- what Stores offers ---
-  Status CreateDatabase(const Uuid& id, const std::string& tenant, const std::string& name);
+  Status CreateDatabase(const std::string& tenant, const std::string& name);
   Status DeleteDatabase(const std::string& tenant, const std::string& name);
   Status Reset();
   Result<StoreRef> Acquire(const std::string& tenant, const std::string& database);
@@ -79,10 +80,14 @@ class Stores::Impl final : public StoreHost {
 
  private:
   Status MakeDefaults();
+  Status MakeDatabase(const Uuid& id, const std::string& tenant, const std::string& name);
+  void Forget(const CatalogEntry& entry);
   Status MakeFiles(const Uuid& store);
   Status FinishIntents();
   void UpkeepLoop(const std::stop_token& stop);
 
+  // Creations and deletions go on side by side; a reset runs alone.
+  std::shared_mutex databases_change_;
   std::atomic<uint64_t> commits_{0}, writes_{0}, checksum_failures_{0};
   Mutex upkeep_mutex_;
   CondVar upkeep_wanted_;
@@ -114,15 +119,20 @@ Status Stores::Impl::MakeDefaults() {
   const Status found = catalog_->FindTenant(kDefaultTenant);
   if (!found.Is(Errc::kNotFound)) return found;
   TRY(catalog_->CreateTenant(kDefaultTenant));
-  const Status made = CreateDatabase(Uuid(), kDefaultTenant, kDefaultDatabase);
+  const Status made = MakeDatabase(Uuid(), kDefaultTenant, kDefaultDatabase);
   if (made.Is(Errc::kConflict)) return {};
   return made;
 }
 
 // --- databases ---
 
-Status Stores::Impl::CreateDatabase(const Uuid& id, const std::string& tenant,
-                                    const std::string& name) {
+Status Stores::Impl::CreateDatabase(const std::string& tenant, const std::string& name) {
+  const std::shared_lock changing(databases_change_);
+  return MakeDatabase(Uuid::Random(), tenant, name);
+}
+
+Status Stores::Impl::MakeDatabase(const Uuid& id, const std::string& tenant,
+                                  const std::string& name) {
   TRY(catalog_->FindTenant(tenant));
   if (catalog_->Find(tenant, name).ok()) return Conflict("Database [" + name + "] already exists");
   const CatalogEntry entry{id, Uuid::Random(), tenant, name};
@@ -146,17 +156,24 @@ Status Stores::Impl::MakeFiles(const Uuid& store) {
 }
 
 Status Stores::Impl::DeleteDatabase(const std::string& tenant, const std::string& name) {
+  const std::shared_lock changing(databases_change_);
   const CatalogEntry entry = TRY(catalog_->Find(tenant, name));
   TRY(catalog_->Remove(entry));
-  open_.Remove(NameOf(entry));  // who holds it goes on with files that have lost their names
+  Forget(entry);
   TRY(file::RemoveAll(files_, directory_.store_path(entry.store)));
   return catalog_->ForgetIntent(entry.store);
 }
 
+// Who holds the store goes on with files that have lost their names.
+void Stores::Impl::Forget(const CatalogEntry& entry) {
+  if (const auto store = open_.Remove(NameOf(entry))) store->MarkDeleted();
+}
+
 Status Stores::Impl::Reset() {
+  const std::unique_lock changing(databases_change_);
   const std::vector<CatalogEntry> entries = TRY(catalog_->List(std::nullopt, std::nullopt, 0));
   TRY(catalog_->Clear());
-  for (const CatalogEntry& entry : entries) open_.Remove(NameOf(entry));
+  for (const CatalogEntry& entry : entries) Forget(entry);
   TRY(FinishIntents());
   return MakeDefaults();
 }
@@ -169,13 +186,9 @@ Result<StoreRef> Stores::Impl::Acquire(const std::string& tenant, const std::str
   const auto open = [&]() -> Result<std::shared_ptr<SqliteStore>> {
     const CatalogEntry entry = TRY(catalog_->Find(tenant, database));
     Result<std::shared_ptr<SqliteStore>> store =
-        SqliteStore::Open(directory_.store_path(entry.store), options_, *this);
-    if (store.Is(Errc::kNotFound) || store.Is(Errc::kUnavailable)) {
-      // Missing is not new: the catalog knows the store, so an empty one must not take its place.
-      const Result<bool> exists =
-          file::Exists(files_, directory_.store_path(entry.store) + "/store.db");
-      if (exists.ok() && !*exists) return Corruption("the store's file is missing");
-    }
+        SqliteStore::Open(directory_.store_path(entry.store), options_, *this, files_);
+    // Missing is not new: the catalog knows the store, so an empty one must not take its place.
+    if (store.Is(Errc::kNotFound)) return Corruption("the store's file is missing");
     return store;
   };
   Result<std::shared_ptr<SqliteStore>> store = open_.FindOrOpen(name, open);
@@ -281,13 +294,10 @@ Result<std::unique_ptr<Stores>> Stores::Open(const std::string& data, StoreOptio
                                              StoreObserver* observer) {
   ConfigureSqlite();
   DataDirectory directory = TRY(DataDirectory::Open(data, files));
-  if (!TRY(file::Exists(files, directory.catalog_path())) &&
-      !TRY(files.List(directory.stores_path())).empty()) {
-    return Corruption(directory.catalog_path() + " is missing, but there are stores",
-                      "restore catalog.db from a copy of the data directory");
-  }
+  // Missing is not new: a catalog comes before the first store.
+  const bool new_directory = TRY(files.List(directory.stores_path())).empty();
   std::unique_ptr<Catalog> catalog =
-      TRY(Catalog::Open(directory.catalog_path(), options.sqlite_vfs));
+      TRY(Catalog::Open(directory.catalog_path(), options.sqlite_vfs, new_directory));
   TRY(files.SyncDirectory(data));
   auto impl = std::make_unique<Impl>(std::move(directory), std::move(catalog), std::move(options),
                                      files, clock, observer);
@@ -299,7 +309,7 @@ Status Stores::CreateTenant(const std::string& name) { return impl_->catalog_->C
 Status Stores::FindTenant(const std::string& name) { return impl_->catalog_->FindTenant(name); }
 
 Status Stores::CreateDatabase(const std::string& tenant, const std::string& name) {
-  return impl_->CreateDatabase(Uuid::Random(), tenant, name);
+  return impl_->CreateDatabase(tenant, name);
 }
 
 Result<DatabaseInfo> Stores::FindDatabase(const std::string& tenant, const std::string& name) {

@@ -7,6 +7,11 @@ namespace {
 
 constexpr SteadyTime::duration kLookAgain = std::chrono::seconds(1);
 
+Error TooLate() {
+  return DeadlineExceeded("the write waited too long behind others; nothing was written",
+                          "try again, or write larger batches less often");
+}
+
 }  // namespace
 
 WriteQueue::WriteQueue(Options options, Commit commit)
@@ -14,6 +19,7 @@ WriteQueue::WriteQueue(Options options, Commit commit)
 
 Status WriteQueue::Run(Write& write, SteadyTime deadline) {
   MutexLock lock(mutex_);
+  if (SystemClock().Steady() >= deadline) return TooLate();
   if (queue_.size() >= options_.writes_max) {
     return ResourceExhausted(
         "the store's write queue is full (" + std::to_string(queue_.size()) + " writes wait)",
@@ -45,8 +51,7 @@ Status WriteQueue::WaitForTurn(Write& write, SteadyTime deadline) {
       const bool was_next = queue_.front() == &write;
       queue_.erase(std::find(queue_.begin(), queue_.end(), &write));
       if (was_next && !leading_ && !queue_.empty()) queue_.front()->turn.NotifyOne();
-      return DeadlineExceeded("the write waited too long behind others; nothing was written",
-                              "try again, or write larger batches less often");
+      return TooLate();
     }
     const auto left = write.taken ? kLookAgain : deadline - SystemClock().Steady();
     write.turn.WaitFor(mutex_, std::min(left, kLookAgain));

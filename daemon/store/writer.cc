@@ -7,10 +7,6 @@
 namespace pannier::store {
 namespace {
 
-Error NoCollection(const Uuid& id) {
-  return NotFound("Collection [" + id.ToString() + "] does not exist.");
-}
-
 // The text stored for a record's metadata: nothing when no key has a value.
 std::optional<std::string> MetadataText(const model::Metadata& metadata) {
   std::string text = model::ToJson(metadata);
@@ -22,6 +18,13 @@ template <typename T>
 std::optional<std::string_view> ViewOf(const std::vector<std::optional<T>>& list, size_t i) {
   if (i >= list.size() || !list[i]) return std::nullopt;
   return std::string_view(*list[i]);
+}
+
+// What every store has, so that its absence is damage.
+template <typename T>
+Result<T> Present(Result<T> row) {
+  if (row.Is(Errc::kNotFound)) return Corruption(row.error().what);
+  return row;
 }
 
 const model::Metadata* MetadataOf(const model::RecordBatch& batch, size_t i) {
@@ -45,11 +48,11 @@ Result<std::unique_ptr<Writer>> Writer::Open(Connection connection, uint32_t gra
 }
 
 Status Writer::Load() {
-  sequence_ = TRY(collections_.ReadSequence());
+  sequence_ = TRY(Present(collections_.ReadSequence()));
   auto map = std::make_shared<CollectionMap>();
   for (model::Collection& collection : TRY(collections_.Load())) {
     auto indexes = std::make_shared<CollectionIndexes>();
-    indexes->records = TRY(collections_.ReadCounters(collection.number)).records;
+    indexes->records = TRY(Present(collections_.ReadCounters(collection.number))).records;
     map->Put(
         {std::make_shared<const model::Collection>(std::move(collection)), std::move(indexes)});
   }
@@ -78,7 +81,9 @@ Status Writer::Commit() {
     return committed;
   }
   ++sequence_;
-  for (const auto& [id, change] : changes_) change.entry.indexes->records = change.counters.records;
+  for (const auto& [id, change] : changes_) {
+    if (!change.deleted) change.entry.indexes->records = change.counters.records;
+  }
   if (map_ != nullptr) published_.Set(std::move(map_));
   // Every loaded cache learns of every commit, also those it had no part in: readers ask for the
   // store's sequence.
@@ -95,7 +100,7 @@ Status Writer::Commit() {
 
 Status Writer::WriteChanges() {
   for (const auto& [id, change] : changes_) {
-    if (change.counters_changed) {
+    if (change.counters_changed && !change.deleted) {
       TRY(collections_.WriteCounters(change.entry.info->number, change.counters));
     }
   }
@@ -135,7 +140,10 @@ CollectionMap& Writer::changing() {
 
 Result<Writer::Change*> Writer::Open(const Uuid& id) {
   const auto found = changes_.find(id);
-  if (found != changes_.end()) return &found->second;
+  if (found != changes_.end()) {
+    if (found->second.deleted) return NoCollection(id);
+    return &found->second;
+  }
   const CollectionEntry* entry = visible().Find(id);
   if (entry == nullptr) return NoCollection(id);
   Change change{*entry, TRY(collections_.ReadCounters(entry->info->number))};
@@ -203,7 +211,9 @@ Status Writer::DeleteCollection(const std::string& name) {
   tables_.Forget(info->number);  // a prepared statement would hold the table
   TRY(Breaking(collections_.Remove(info->number)));
   changing().Remove(info->id);
-  changes_.erase(info->id);
+  if (const auto change = changes_.find(info->id); change != changes_.end()) {
+    change->second.deleted = true;
+  }
   known_keys_.erase(info->number);
   dropped_ = true;
   return {};
@@ -321,6 +331,7 @@ Status Writer::UpdateOne(Change& change, RecordNumber number, const model::Recor
   const model::Metadata* patch = MetadataOf(batch, i);
   std::optional<model::Metadata> merged;
   const auto replace = [&](const Row& old) -> Status {
+    if (old.id != batch.ids[i]) return Corruption("an id points at another record");
     Row row = old;
     std::optional<std::string> text;
     if (patch != nullptr && !patch->empty()) {

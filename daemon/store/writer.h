@@ -36,8 +36,11 @@ class Writer {
   // Makes it durable and visible. A transaction without a change costs no sequence and no fsync.
   Status Commit();
   void Abort();
-  // A change failed half-way: only Abort() is left.
-  bool broken() const { return broken_; }
+  // A change failed half-way, or SQLite has rolled back (after an I/O error even a read makes it do
+  // so): only Abort() is left.
+  bool broken() const {
+    return broken_ || (transaction_.has_value() && !connection_.in_transaction());
+  }
 
   // --- changes, between Begin and Commit ---
   Result<CollectionPtr> CreateCollection(const NewCollection& wanted);
@@ -48,6 +51,8 @@ class Writer {
   Result<uint64_t> Remove(const Uuid& id, const std::vector<RecordNumber>& records);
 
   // --- any time ---
+  // Whether the collection exists, with what the open transaction has done.
+  bool Knows(const Uuid& id) const { return visible().Find(id) != nullptr; }
   index::Sequence sequence() const { return sequence_; }  // of the last commit
   Connection& connection() { return connection_; }
   RecordTable& records(uint32_t collection) { return tables_.Of(collection); }
@@ -61,6 +66,7 @@ class Writer {
     CollectionEntry entry;
     Counters counters;
     bool counters_changed = false;
+    bool deleted = false;  // stays listed, so that Abort() reaches its caches
   };
   Writer(Connection connection, uint32_t graph_threshold, PublishedCollections& published);
   Status Load();
