@@ -34,6 +34,20 @@ class Random {
   uint64_t state_;
 };
 
+// ThreadSanitizer makes hnswlib's thousands of mutexes a hundred times slower: tests that build
+// large graphs and have no threads do less under it.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool kThreadSanitizer = true;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+inline constexpr bool kThreadSanitizer = true;
+#else
+inline constexpr bool kThreadSanitizer = false;
+#endif
+#else
+inline constexpr bool kThreadSanitizer = false;
+#endif
+
 inline uint64_t TestSeed() {
   if (const char* given = std::getenv("PANNIER_TEST_SEED"))
     return std::strtoull(given, nullptr, 10);

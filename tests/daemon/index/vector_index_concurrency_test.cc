@@ -15,7 +15,7 @@ namespace pannier::index {
 namespace {
 
 constexpr RecordNumber kRecords = 300;
-constexpr Sequence kCommits = 120;
+constexpr Sequence kCommits = 500;
 
 std::vector<float> VectorAt(Sequence at, RecordNumber record) {
   return {static_cast<float>(at), static_cast<float>(record)};
@@ -90,7 +90,7 @@ TEST_CASE("vectors: readers see whole commits while one thread writes and anothe
     });
   }
   for (Sequence at = 2; at <= kCommits && fault.load() == nullptr; ++at) write(at);
-  while (reads.load() < 50 && fault.load() == nullptr) std::this_thread::yield();
+  while (reads.load() < 500 && fault.load() == nullptr) std::this_thread::yield();
   readers.clear();
   const std::string wrong = fault.load() == nullptr ? "" : fault.load();
   REQUIRE(wrong.empty());

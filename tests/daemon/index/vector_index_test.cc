@@ -188,7 +188,7 @@ TEST_CASE("vectors: a random history answers as the model at every sequence", "[
   int compactions = 0, graph_searches = 0;
   for (const model::Space space : {model::Space::kL2, model::Space::kCosine, model::Space::kIp}) {
     History history(space, 1 + static_cast<uint32_t>(random.Below(12)), random.Next());
-    for (int step = 0; step < 120; ++step) {
+    for (int step = 0; step < (kThreadSanitizer ? 30 : 120); ++step) {
       CAPTURE(static_cast<int>(space), step);
       history.Step();
       history.Check();
@@ -197,8 +197,7 @@ TEST_CASE("vectors: a random history answers as the model at every sequence", "[
     compactions += history.compactions;
     graph_searches += history.graph_searches;
   }
-  REQUIRE(compactions > 0);
-  REQUIRE(graph_searches > 0);
+  REQUIRE((kThreadSanitizer || (compactions > 0 && graph_searches > 0)));
 }
 
 TEST_CASE("vectors: ties are answered in insertion order, also at the edge of k",
@@ -320,6 +319,7 @@ double Recall(const VectorIndex& index, Sequence at, model::Space space, const V
 
 TEST_CASE("vectors: recall stays high through builds, churn, compaction and filters",
           "[daemon][index][recall]") {
+  if (kThreadSanitizer) return;
   const uint64_t seed = TestSeed();
   CAPTURE(seed);
   const model::Space space = model::Space::kCosine;
@@ -401,7 +401,7 @@ TEST_CASE("vectors: a graph of nothing, of duplicates and of odd parameters answ
     index.Commit(1);
     REQUIRE(index.BuildGraph({}).ok());
     const std::vector<float> same = {1, 2, 3, 4}, zero = {0, 0, 0, 0}, huge = {1e30f, 0, 0, -1e30f};
-    for (RecordNumber record = 1; record <= 3'000; ++record) {
+    for (RecordNumber record = 1; record <= (kThreadSanitizer ? 300 : 3'000); ++record) {
       index.Put(2, record, record % 3 == 0 ? same : (record % 3 == 1 ? zero : huge));
     }
     index.Commit(2);
