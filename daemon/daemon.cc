@@ -7,7 +7,6 @@
 #include "daemon/api/api.h"
 #include "daemon/process/process.h"
 #include "daemon/service/daemon_metrics.h"
-#include "daemon/service/tokens.h"
 #include "daemon/store/stores.h"
 #include "lib/contract/version.h"
 #include "lib/core/log.h"
@@ -102,7 +101,6 @@ class Daemon::Impl {
   const Clock& clock_;
   std::atomic<bool> serving_{false};
   service::DaemonMetrics metrics_;
-  std::unique_ptr<service::TokenFile> tokens_;  // null: no token is asked for
   std::unique_ptr<store::Stores> stores_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<admin::AdminApi> admin_api_;
@@ -116,9 +114,6 @@ Status Daemon::Impl::Start(file::FileSystem& files) {
   const uint64_t open_files = RaiseOpenFiles(wanted);
   if (open_files < wanted) {
     LogInfo("fewer open files than wanted").Add("have", open_files).Add("wanted", wanted);
-  }
-  if (!config_.listen.tcp.token_file.empty()) {
-    tokens_ = TRY(service::TokenFile::Open(config_.listen.tcp.token_file, files, clock_));
   }
   stores_ =
       TRY(store::Stores::Open(config_.data_dir, StoreOptionsOf(config_), files, clock_, &metrics_));
@@ -154,7 +149,7 @@ void Daemon::Impl::MakeApi() {
 
 void Daemon::Impl::AddListeners() {
   const http::Handler data = [this](const http::Request& request) {
-    return api_->Handle(request, tokens_.get());
+    return api_->Handle(request);
   };
   // Whoever can open the admin socket may do everything.
   const http::Handler admin = [this](const http::Request& request) {
