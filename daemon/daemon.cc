@@ -7,6 +7,7 @@
 #include "daemon/api/api.h"
 #include "daemon/process/process.h"
 #include "daemon/service/daemon_metrics.h"
+#include "daemon/service/tokens.h"
 #include "daemon/store/stores.h"
 #include "lib/contract/version.h"
 #include "lib/core/log.h"
@@ -101,6 +102,7 @@ class Daemon::Impl {
   const Clock& clock_;
   std::atomic<bool> serving_{false};
   service::DaemonMetrics metrics_;
+  std::unique_ptr<service::TokenFile> tokens_;  // null: no token is asked for
   std::unique_ptr<store::Stores> stores_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<admin::AdminApi> admin_api_;
@@ -149,7 +151,7 @@ void Daemon::Impl::MakeApi() {
 
 void Daemon::Impl::AddListeners() {
   const http::Handler data = [this](const http::Request& request) {
-    return api_->Handle(request);
+    return api_->Handle(request, tokens_.get());
   };
   // Whoever can open the admin socket may do everything.
   const http::Handler admin = [this](const http::Request& request) {

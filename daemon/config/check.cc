@@ -38,18 +38,13 @@ Status CheckAddress(const char* key, const std::string& address) {
 
 Status CheckTcp(const TcpConfig& tcp) {
   TRY(CheckAddress("listen.tcp.address", tcp.address));
-  if (!tcp.token_file.empty()) {
-    return InvalidArgument("listen.tcp.tokenFile: this version has no tokens yet",
-                           "use the Unix socket and its permissions instead");
-  }
   if (tcp.tls.IsSet()) {
     return InvalidArgument("listen.tcp.tls: this version has no TLS yet",
                            "use the Unix socket, or a loopback address without TLS");
   }
   if (tcp.address.empty() || IsLoopback(HostOf(tcp.address))) return {};
   return InvalidArgument("listen.tcp.address: " + tcp.address +
-                             " can be reached from other machines, and this version has neither "
-                             "tokens nor TLS",
+                             " can be reached from other machines, and this version has no TLS",
                          "listen on 127.0.0.1, or use the Unix socket");
 }
 

@@ -32,7 +32,9 @@ void AddListen(Schema& keys, ListenConfig& listen) {
   keys.Text("listen.tcp.address", &listen.tcp.address,
             "Chroma API over TCP, such as `127.0.0.1:8000`; empty: off. Without token and TLS only "
             "a loopback address is allowed. Port 0 takes any free one and says it in the log.");
-  keys.Path("listen.tcp.tokenFile", &listen.tcp.token_file, "Not in this version.");
+  keys.Path("listen.tcp.tokenFile", &listen.tcp.token_file,
+            "Tokens that data listeners ask for, the Unix socket too; empty: none. "
+            "docs/formats/tokens.md.");
   keys.Path("listen.tcp.tls.certFile", &listen.tcp.tls.cert_file, "Not in this version.");
   keys.Path("listen.tcp.tls.keyFile", &listen.tcp.tls.key_file, "Not in this version.");
   keys.Text("listen.metrics.address", &listen.metrics_address,

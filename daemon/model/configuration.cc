@@ -27,9 +27,10 @@ Tree PartOf(const Tree& object, const char* key) {
 Result<Parts> ReadParts(const Tree* given, const std::string& path) {
   if (given == nullptr || given->is_null()) return Parts{};
   if (!given->is_object()) return Malformed(path + ": expected an object");
-  return Parts{PartOf(*given, "hnsw"), PartOf(*given, "spann"),
-               TRY(ReadEmbeddingFunction(PartOf(*given, "embedding_function"),
-                                         path + ".embedding_function"))};
+  Parts parts{PartOf(*given, "hnsw"), PartOf(*given, "spann"), {}};
+  parts.embedding_function = TRY(ReadEmbeddingFunction(PartOf(*given, "embedding_function"),
+                                                       path + ".embedding_function"));
+  return parts;
 }
 
 constexpr std::array<const char*, 9> kSpannKeys = {"search_nprobe",
@@ -95,6 +96,18 @@ bool IsDefault(const VectorSettings& vectors) {
   return vectors.hnsw == HnswSettings() && IsDefaultEmbeddingFunction(vectors.embedding_function);
 }
 
+// A client that names no embedding function writes its default one down; that says nothing new
+// either.
+bool IsDefaultSchema(Tree complete) {
+  for (const char* place : {"/defaults/float_list/vector_index/config",
+                            "/keys/#embedding/float_list/vector_index/config"}) {
+    Tree& config = complete[Tree::json_pointer(place)];
+    const auto function = config.find("embedding_function");
+    if (function != config.end() && IsDefaultEmbeddingFunction(*function)) config.erase(function);
+  }
+  return complete == MakeSchema({});
+}
+
 }  // namespace
 
 Result<IndexDescription> DescribeIndex(const Tree* configuration, const Tree* schema,
@@ -105,7 +118,7 @@ Result<IndexDescription> DescribeIndex(const Tree* configuration, const Tree* sc
   if (has_schema) {
     TRY(ValidateSchema(read));
     const Tree complete = TRY(CompleteSchema(read));
-    if (complete != MakeSchema({})) {
+    if (!IsDefaultSchema(complete)) {
       if (!IsDefault(vectors)) {
         return InvalidArgument(
             "Failed to reconcile schema: Cannot set both collection config and schema "

@@ -102,7 +102,8 @@ Result<Tree> ReadIndex(const Tree& given, ReadConfig read, const std::string& pa
   if (!enabled->is_boolean()) return Malformed(path + ".enabled: expected a boolean");
   if (config == given.end()) return Malformed(path + ": missing field `config`");
   if (!config->is_object()) return Malformed(path + ".config: expected an object");
-  return Tree{{"enabled", *enabled}, {"config", TRY(read(*config, path + ".config"))}};
+  Tree read_config = TRY(read(*config, path + ".config"));
+  return Tree{{"enabled", *enabled}, {"config", std::move(read_config)}};
 }
 
 Result<Tree> ReadValueTypes(const Tree& given, const std::string& path) {
@@ -246,8 +247,9 @@ Result<Tree> ReadSchema(const Tree& given) {
   if (!given.is_object()) return Malformed("schema: expected an object");
   const auto defaults = given.find("defaults");
   if (defaults == given.end()) return Malformed("schema: missing field `defaults`");
-  Tree out = {{"defaults", TRY(ReadValueTypes(*defaults, "schema.defaults"))},
-              {"keys", TRY(ReadKeys(given))}};
+  Tree out = Tree::object();
+  out["defaults"] = TRY(ReadValueTypes(*defaults, "schema.defaults"));
+  out["keys"] = TRY(ReadKeys(given));
   const auto cmek = given.find("cmek");
   if (cmek != given.end() && !cmek->is_null()) out["cmek"] = TRY(ReadCmek(*cmek));
   const auto source = given.find("source_attached_function_id");

@@ -51,7 +51,6 @@ TEST_CASE("config check: what this version would not honour is refused, not igno
     return checked.Is(Errc::kInvalidArgument) &&
            checked.error().what.find("this version") != std::string::npos;
   };
-  REQUIRE(refused([](Config& c) { c.listen.tcp.token_file = "/t"; }));
   REQUIRE(refused([](Config& c) { c.listen.tcp.tls.cert_file = "/t"; }));
   REQUIRE(refused([](Config& c) { c.listen.admin_address = "127.0.0.1:9465"; }));
   REQUIRE(refused([](Config& c) { c.listen.admin_tls.ca_file = "/ca"; }));

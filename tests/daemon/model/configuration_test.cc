@@ -211,3 +211,20 @@ TEST_CASE("configuration: an update cannot change what is fixed", "[daemon][mode
   REQUIRE(UpdateIndex({{}, "{}", "{}"}, Parse("{}")).Is(Errc::kCorruption));
   REQUIRE(UpdateIndex({{}, "{}", "{"}, Parse("{}")).Is(Errc::kCorruption));
 }
+
+TEST_CASE(
+    "configuration: wins over a schema that only names the client's default embedding function",
+    "[daemon][model]") {
+  const char* const function = R"({"name":"default","type":"known","config":{}})";
+  const std::string vector =
+      std::string(R"({"config":{"space":"l2","embedding_function":)") + function + "}";
+  const std::string schema =
+      R"({"defaults":{"float_list":{"vector_index":)" + vector +
+      R"(,"enabled":false}}},"keys":{"#embedding":{"float_list":{"vector_index":)" + vector +
+      R"(,"enabled":true}}}}})";
+  const Result<IndexDescription> described = Create(
+      R"({"hnsw":{"space":"cosine"},"embedding_function":{"name":"own","type":"known","config":{"dim":8}}})",
+      {}, schema);
+  REQUIRE(HnswShown(described)["space"] == "cosine");
+  REQUIRE(SchemaVectors(*described)["embedding_function"]["name"] == "own");
+}
