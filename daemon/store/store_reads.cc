@@ -67,7 +67,9 @@ bool WaitUntilPublished(const std::atomic<index::Sequence>& published, index::Se
 
 Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool attributes,
                                               const CallContext& call) {
-  Look look{TRY(EntryOf(id)), TRY(AcquireReader(call)), {}, 0, {}, {}};
+  CollectionEntry entry = TRY(EntryOf(id));
+  ReaderPool::Lease reader = TRY(AcquireReader(call));
+  Look look{std::move(entry), std::move(reader), {}, 0, {}, {}};
   vectors = vectors && look.entry.info->dimension.has_value();
   bool no_room = false;
   while (SystemClock().Steady() < call.deadline) {

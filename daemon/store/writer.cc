@@ -146,7 +146,8 @@ Result<Writer::Change*> Writer::Open(const Uuid& id) {
   }
   const CollectionEntry* entry = visible().Find(id);
   if (entry == nullptr) return NoCollection(id);
-  Change change{*entry, TRY(collections_.ReadCounters(entry->info->number))};
+  const Counters counters = TRY(collections_.ReadCounters(entry->info->number));
+  Change change{*entry, counters};
   return &changes_.emplace(id, std::move(change)).first->second;
 }
 

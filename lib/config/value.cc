@@ -51,7 +51,8 @@ class Converter {
     if (!key.IsScalar()) return At(file_, line, "a key must be a plain word");
     if (map.Find(key.Scalar()) != nullptr)
       return At(file_, line, "the key \"" + key.Scalar() + "\" is there twice");
-    map.members.push_back({key.Scalar(), line, TRY(Convert(child, depth + 1))});
+    Value value = TRY(Convert(child, depth + 1));
+    map.members.push_back({key.Scalar(), line, std::move(value)});
     return {};
   }
 
@@ -94,7 +95,23 @@ const Value* Value::Find(std::string_view key) const {
   return found == members.end() ? nullptr : &found->value;
 }
 
+namespace {
+// YAML allows no control characters but tab and line ends, and yaml-cpp 0.7 can loop for ever on
+// some that it is given all the same.
+Status CheckCharacters(std::string_view text, std::string_view file) {
+  int line = 1;
+  for (const char c : text) {
+    if (c == '\n') ++line;
+    const auto byte = static_cast<unsigned char>(c);
+    const bool allowed = byte >= 0x20 ? byte != 0x7F : c == '\n' || c == '\r' || c == '\t';
+    if (!allowed) return At(file, line, "a control character; is this a text file?");
+  }
+  return {};
+}
+}  // namespace
+
 Result<Value> ParseYaml(std::string_view text, std::string_view file) {
+  TRY(CheckCharacters(text, file));
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
     if (documents.empty()) return Value{};

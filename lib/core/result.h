@@ -153,7 +153,8 @@ T TakeValue(Result<T>&& result) {
 
 // Evaluates `expr` (a Result or a Status) once. On an error the enclosing function returns it; else
 // the expression's value is the value of TRY. A statement expression, which both of our compilers
-// have.
+// have. Never behind another value inside braces, as in `Pair{First(), TRY(Second())}`: both
+// compilers forget to destroy the first on the way out (tests/tidy looks for it).
 #define TRY(...)                                           \
   ({                                                       \
     auto try_result = (__VA_ARGS__);                       \

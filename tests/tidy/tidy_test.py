@@ -40,14 +40,14 @@ LAYERS = {
 # One folder owns each library's headers and turns its exceptions into errors. Tests of the owner may
 # use them too.
 OWNERS = {
-    r"sqlite3\.h": ["daemon/store"],
+    r"sqlite3\.h": ["daemon/store", "tests/support"],   # there: the faulty disk as SQLite's VFS
     r"hnswlib/": ["daemon/index"],
     r"re2/": ["daemon/index"],
     r"roaring/": ["daemon/index"],
     r"httplib\.h": ["lib/http"],
     r"openssl/": ["lib/http"],
     r"simdjson\.h": ["lib/json"],
-    r"nlohmann/json\.hpp": ["lib/json", "daemon/model", "*.cc"],   # cold JSON, where it is handled
+    r"nlohmann/json\.hpp": ["lib/json", "daemon/model", "tests", "*.cc"],   # cold JSON, where it is handled
     r"nlohmann/json_fwd\.hpp": ["*"],
     r"yaml-cpp/": ["lib/config"],
     r"prometheus/": ["lib/metrics"],
@@ -76,6 +76,8 @@ UNMIRRORED = {"tests/support", "tests/tidy", "tests/bench", "tests/fuzz", "tests
 NAMED_AFTER_BEHAVIOUR = {
     "tests/daemon/index/filter_test.cc",   # filters against a model, over several classes
     "tests/daemon/index/parts_test.cc",    # the small classes
+    "tests/daemon/store/property_test.cc",   # a store against a model
+    "tests/daemon/api",   # a file per group of routes, as a client sees them
 }
 # The only places that write or rename files. lib/http binds sockets beside and renames them.
 WRITES_FILES = ("lib/file/", "lib/http/unix_listener.cc")
@@ -148,6 +150,25 @@ def functions(name: str):
                 break
 
 
+def braced_before(body: str, at: int) -> str:
+    """What stands before `at` in the innermost brackets, if those are an initialiser's braces."""
+    depth = 0
+    for index in range(at - 1, -1, -1):
+        char = body[index]
+        if char in ")}]":
+            depth += 1
+        elif depth and char in "({[":
+            depth -= 1
+        elif not depth and char in "([;":
+            return ""
+        elif not depth and char == "{":
+            inside = body[index + 1:at]
+            # A block follows a parenthesis or a word like else; its statements are no values.
+            is_block = re.search(r"(\)|\b(else|do|try|const|override|noexcept))\s*$", body[:index])
+            return "" if is_block else inside
+    return ""
+
+
 class Tidy(unittest.TestCase):
     maxDiff = None
 
@@ -212,8 +233,18 @@ class Tidy(unittest.TestCase):
     def test_nothing_is_thrown(self):
         self.assert_none([f"{name}:{number}" for name in sources()
                           for number, line in enumerate(lines(name), 1)
-                          if re.match(r"^(?!\s*//)[^\"]*\bthrow\b", line.split("//")[0])],
-                         "throw (errors are Results)")
+                          if re.match(r"^(?!\s*//)[^\"]*\bthrow\b(?!;)", line.split("//")[0])],
+                         "throw (errors are Results; throwing on what was caught is fine)")
+
+    def test_try_does_not_leak(self):
+        # Leaving a brace-initialiser half-way, g++ 12 and clang 14 do not destroy what it had made.
+        places = []
+        for name in sources():
+            body = re.sub(r"//.*", "", text(name))
+            for found in re.finditer(r"\bTRY\(", body):
+                if "," in braced_before(body, found.start()):
+                    places.append(f"{name}:{body.count(chr(10), 0, found.start()) + 1}")
+        self.assert_none(places, "TRY behind another value inside braces; name the value first")
 
     def test_files_stay_short(self):
         places = []
@@ -268,7 +299,9 @@ class Tidy(unittest.TestCase):
         places = []
         for name in files("_test.cc"):
             folder = folder_of(name)
-            if any(is_below(folder, each) for each in UNMIRRORED) or name in NAMED_AFTER_BEHAVIOUR:
+            if any(is_below(folder, each) for each in UNMIRRORED):
+                continue
+            if name in NAMED_AFTER_BEHAVIOUR or folder in NAMED_AFTER_BEHAVIOUR:
                 continue
             mirrored = Path(folder).relative_to("tests")
             stem = Path(name).name.removesuffix("_test.cc")
