@@ -24,14 +24,6 @@ RecordSet ToSet(std::vector<RecordNumber>* records) {
 struct AttributeIndex::View::Pinned {
   std::shared_ptr<const AttributeRows> rows;
   VersionedRows::Look look;
-
-  // Calls `visit(row)` for each visible row.
-  template <typename Visit>
-  void ForEachRow(Visit visit) const {
-    for (uint32_t row = 0; row < look.end; ++row) {
-      if (rows->versions().VisibleBelowEnd(look, row)) visit(row);
-    }
-  }
 };
 
 Result<RecordSet> AttributeIndex::View::Match(const model::Filter& filter,
@@ -40,13 +32,13 @@ Result<RecordSet> AttributeIndex::View::Match(const model::Filter& filter,
   const CompiledFilter compiled = TRY(CompiledFilter::Compile(filter, *in.rows));
   std::vector<RecordNumber> passing;
   std::vector<RecordNumber> undecided;
-  in.ForEachRow([&](uint32_t row) {
+  in.rows->versions().ForEachVisible(in.look, 0, [&](uint32_t row, RecordNumber record) {
     switch (compiled.Test(in.rows->Cells(row))) {
       case CompiledFilter::Verdict::kYes:
-        passing.push_back(in.rows->versions().RecordOf(row));
+        passing.push_back(record);
         break;
       case CompiledFilter::Verdict::kUnknown:
-        undecided.push_back(in.rows->versions().RecordOf(row));
+        undecided.push_back(record);
         break;
       case CompiledFilter::Verdict::kNo:
         break;
@@ -66,8 +58,8 @@ Result<RecordSet> AttributeIndex::View::Match(const model::Filter& filter,
 RecordSet AttributeIndex::View::Live() const {
   std::vector<RecordNumber> live;
   live.reserve(pinned_->look.live);
-  pinned_->ForEachRow(
-      [&](uint32_t row) { live.push_back(pinned_->rows->versions().RecordOf(row)); });
+  pinned_->rows->versions().ForEachVisible(
+      pinned_->look, 0, [&](uint32_t, RecordNumber record) { live.push_back(record); });
   return ToSet(&live);
 }
 
@@ -100,9 +92,8 @@ bool AttributeIndex::Impl::Compact() {
   const uint64_t dead = old.dead();
   if (!old.At(look.at) || dead < kCompactDeadMin || dead * 4 < dead + look.live) return false;
   auto fresh = std::make_shared<AttributeRows>();
-  for (uint32_t row = 0; row < look.end; ++row) {
-    if (old.VisibleBelowEnd(look, row)) fresh->CopyRow(look.at, *writer_rows_, row);
-  }
+  old.ForEachVisible(
+      look, 0, [&](uint32_t row, RecordNumber) { fresh->CopyRow(look.at, *writer_rows_, row); });
   fresh->versions().Commit(look.at);
   writer_rows_ = fresh;
   MutexLock lock(mutex_);

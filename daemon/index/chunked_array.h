@@ -39,6 +39,12 @@ class ChunkedArray {
   const T* operator[](uint32_t row) const { return At(row); }
   T* operator[](uint32_t row) { return At(row); }
 
+  // How many rows from `row` on lie one after the other.
+  static uint32_t RunLength(uint32_t row) {
+    const Place place = PlaceOf(row);
+    return static_cast<uint32_t>(RowsOf(place.chunk) - place.offset);
+  }
+
   // Makes room for rows [0, rows); writes nothing in those that were there.
   void Extend(uint32_t rows) {
     CHECK(rows <= kRowsMax);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "daemon/index/vector_index.h"
@@ -22,7 +23,10 @@ class TopK {
   explicit TopK(uint32_t k) : k_(k) {}
   void Offer(Neighbor neighbor);
   bool full() const { return heap_.size() >= k_; }
-  size_t size() const { return heap_.size(); }
+  // What is farther than this cannot enter.
+  float limit() const {
+    return full() && k_ > 0 ? heap_.front().distance : std::numeric_limits<float>::infinity();
+  }
   // Ascending; leaves it empty.
   std::vector<Neighbor> Take();
 
@@ -31,8 +35,11 @@ class TopK {
   std::vector<Neighbor> heap_;  // the farthest on top
 };
 
-// Offers all visible rows from `begin` on, of allowed records only when `allowed` is given. Returns
-// how many distances it computed.
+// Both scans read the codes of all their rows, and the floats of those only that the codes' bound
+// cannot rule out: the answer is the same as if all floats had been read. They return how many
+// distances, by codes or by floats, were computed.
+
+// Offers all visible rows from `begin` on, of allowed records only when `allowed` is given.
 uint64_t ScanRows(const VectorRows& rows, const VersionedRows::Look& look, uint32_t begin,
                   const RecordSet* allowed, const QueryDistance& distance, TopK* top);
 // Offers the visible rows of the allowed records, found one by one: what ScanRows from 0 finds, at

@@ -61,9 +61,8 @@ class RowSource final : public Graph::Source {
 std::vector<uint32_t> VisibleRows(const VectorRows& rows, const VersionedRows::Look& look) {
   std::vector<uint32_t> visible;
   visible.reserve(look.live);
-  for (uint32_t row = 0; row < look.end; ++row) {
-    if (rows.versions().VisibleBelowEnd(look, row)) visible.push_back(row);
-  }
+  rows.versions().ForEachVisible(look, 0,
+                                 [&](uint32_t row, RecordNumber) { visible.push_back(row); });
   return visible;
 }
 
@@ -192,11 +191,10 @@ bool VectorIndex::Impl::Compact() {
   std::shared_ptr<VectorRows> fresh = FreshRows();
   auto remap = std::make_shared<RowRemap>(look.end, kNoRow);
   uint32_t next = 0;
-  for (uint32_t row = 0; row < look.end; ++row) {
-    if (!old.VisibleBelowEnd(look, row)) continue;
-    fresh->Put(look.at, old.RecordOf(row), writer_rows_->Vector(row));
+  old.ForEachVisible(look, 0, [&](uint32_t row, RecordNumber record) {
+    fresh->Put(look.at, record, writer_rows_->Vector(row));
     (*remap)[row] = next++;
-  }
+  });
   fresh->versions().Commit(look.at);
 
   std::shared_ptr<const SealedGraph> sealed = Pin()->sealed;

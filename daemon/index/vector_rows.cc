@@ -36,7 +36,10 @@ std::vector<float> Normalized(std::span<const float> vector) {
 }
 
 VectorRows::VectorRows(model::Space space, uint32_t dimension)
-    : space_(space), dimension_(dimension), vectors_(dimension) {
+    : space_(space),
+      dimension_(dimension),
+      vectors_(dimension),
+      codes_(std::make_shared<Codes>(space, dimension)) {
   CHECK(dimension >= 1);
 }
 
@@ -45,15 +48,20 @@ void VectorRows::Put(Sequence at, RecordNumber record, std::span<const float> ve
   const uint32_t row = versions_.Append(at, record);
   vectors_.Extend(row + 1);
   std::copy(vector.begin(), vector.end(), vectors_[row]);
-  if (space_ != model::Space::kCosine) return;
-  inverse_norms_.Extend(row + 1);
-  *inverse_norms_[row] = InverseNorm(vector);
+  float inverse_norm = 1;
+  if (space_ == model::Space::kCosine) {
+    inverse_norm = InverseNorm(vector);
+    inverse_norms_.Extend(row + 1);
+    *inverse_norms_[row] = inverse_norm;
+  }
+  codes_->Put(row, vector, inverse_norm);
 }
 
 QueryDistance::QueryDistance(const VectorRows& rows, std::span<const float> query)
     : rows_(rows), kernels_(BestKernels()), query_(query) {
   CHECK(query.size() == rows.dimension());
   if (rows.space() == model::Space::kCosine) unit_query_ = Normalized(query);
+  coded_ = rows.codes()->Encode(unit_query_.empty() ? query : unit_query_);
 }
 
 float QueryDistance::operator()(uint32_t row) const {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "daemon/index/chunked_array.h"
+#include "daemon/index/codes.h"
 #include "daemon/index/distance.h"
 #include "daemon/index/versioned_rows.h"
 #include "daemon/model/collection.h"
@@ -30,6 +32,8 @@ class VectorRows {
   const VersionedRows& versions() const { return versions_; }
   std::span<const float> Vector(uint32_t row) const { return {vectors_[row], dimension_}; }
   float inverse_norm(uint32_t row) const { return *inverse_norms_[row]; }  // cosine only
+  // By row. Shared, because a graph goes on using the codes it was built of after a compaction.
+  const std::shared_ptr<Codes>& codes() const { return codes_; }
   model::Space space() const { return space_; }
   uint32_t dimension() const { return dimension_; }
   uint64_t bytes() const { return versions_.bytes() + vectors_.bytes() + inverse_norms_.bytes(); }
@@ -40,6 +44,7 @@ class VectorRows {
   VersionedRows versions_;
   ChunkedArray<float> vectors_;
   ChunkedArray<float> inverse_norms_;
+  const std::shared_ptr<Codes> codes_;
 };
 
 // Chroma's distance from one query to rows: what every plan ends with, so that all give the same
@@ -49,6 +54,7 @@ class QueryDistance {
  public:
   QueryDistance(const VectorRows& rows, std::span<const float> query);
   float operator()(uint32_t row) const;
+  const CodedQuery& coded() const { return coded_; }
 
  private:
   float Precise(uint32_t row) const;
@@ -57,6 +63,7 @@ class QueryDistance {
   const Kernels kernels_;
   const std::span<const float> query_;
   std::vector<float> unit_query_;  // cosine only
+  CodedQuery coded_;
 };
 
 }  // namespace pannier::index

@@ -140,7 +140,7 @@ uint32_t VersionedRows::Find(const Look& look, RecordNumber record) const {
 
 uint64_t VersionedRows::CountVisible(const Look& look, uint32_t begin) const {
   uint64_t count = 0;
-  for (uint32_t row = begin; row < look.end; ++row) count += VisibleBelowEnd(look, row) ? 1 : 0;
+  ForEachVisible(look, begin, [&](uint32_t, RecordNumber) { ++count; });
   return count;
 }
 

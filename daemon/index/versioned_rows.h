@@ -13,6 +13,7 @@
 // Threads: writer calls from one thread at a time; const calls from any thread at any time.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -59,6 +60,18 @@ class VersionedRows {
   // For scans that stay below look.end.
   bool VisibleBelowEnd(const Look& look, uint32_t row) const {
     return look.at < rows_[row]->died.load(std::memory_order_relaxed);
+  }
+  // Calls visit(row, record) for each visible row from `begin` on, in order.
+  template <typename Visit>
+  void ForEachVisible(const Look& look, uint32_t begin, Visit visit) const {
+    while (begin < look.end) {
+      const Row* run = rows_[begin];
+      const uint32_t length = std::min(look.end - begin, rows_.RunLength(begin));
+      for (uint32_t i = 0; i < length; ++i) {
+        if (look.at < run[i].died.load(std::memory_order_relaxed)) visit(begin + i, run[i].record);
+      }
+      begin += length;
+    }
   }
   RecordNumber RecordOf(uint32_t row) const { return rows_[row]->record; }
   // The row of `record` that is visible to `look`, or kNoRow.
