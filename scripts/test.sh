@@ -9,7 +9,7 @@ echo "seed: $SEED (SEED=$SEED make test runs the same again)"
 venv="${PANNIER_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/pannier/venv}"
 python=$venv/bin/python
 step=scripts/step.sh
-steps=(unit chroma-core clients differential crash workers)
+steps=(unit chroma-core clients differential crash workers footprint)
 for name in "${steps[@]}"; do rm -f "build/log/$name.count"; done
 
 $step unit scripts/unit_tests.py build
@@ -22,5 +22,6 @@ $step clients "$python" tests/clients/run.py
 $step differential "$python" tests/chroma/differential.py --seed $((SEED % 1000000))
 $step crash "$python" tests/crash/run_crash.py --rounds 20 --seed "$SEED"
 $step workers "$python" tests/workers/run_workers.py --seed "$SEED"
+$step footprint "$python" tests/footprint/run_footprint.py
 wait $suite
 scripts/tally.sh "${steps[@]}"

@@ -108,6 +108,15 @@ def start_crash_writers(socket: str, folder: Path) -> tuple[list, list[Path]]:
     return processes, journals
 
 
+def wait_until_writing(journals: list[Path], seconds: float = 15) -> None:
+    """Returns when every worker has had a batch acknowledged."""
+    deadline = time.monotonic() + seconds
+    while not all(journal.stat().st_size for journal in journals):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the workers wrote nothing in {seconds} s")
+        time.sleep(0.01)
+
+
 def acknowledged(journals: list[Path]) -> list[str]:
     return [f"w{n}-{int(batch):05}-{k}" for n, journal in enumerate(journals)
             for batch in journal.read_text().split() for k in range(CRASH_BATCH)]
