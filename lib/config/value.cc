@@ -1,9 +1,13 @@
 #include "lib/config/value.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <exception>
+#include <map>
+#include <optional>
+#include <sstream>
 
 namespace pannier::config {
 namespace {
@@ -14,50 +18,125 @@ Error At(std::string_view file, int line, const std::string& what) {
 
 int LineOf(const YAML::Mark& mark) { return mark.line + 1; }
 
-// Turns yaml-cpp's nodes into ours; may throw what yaml-cpp throws.
-class Converter {
+// Builds our tree from the parser's events. Not over YAML::LoadAll: it never returns from a text
+// that begins with a comma, and it expands aliases without limit. After the first error the rest of
+// the events is ignored.
+class Builder final : public YAML::EventHandler {
  public:
-  explicit Converter(std::string_view file) : file_(file) {}
+  explicit Builder(std::string_view file) : file_(file) {}
 
-  Result<Value> Convert(const YAML::Node& node, size_t depth) {
+  Result<Value> Take() {
+    if (!status_.ok()) return std::move(status_).error();
+    return std::move(root_);
+  }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    Add(Start(mark, Value::Kind::kNull), anchor);
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
+    Value value = Start(mark, Value::Kind::kScalar);
+    value.scalar = text;
+    value.quoted = tag == "!";
+    Add(std::move(value), anchor);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) return Refuse(LineOf(mark), "an alias inside of what it names");
+    Value copy = found->second;
+    copy.line = LineOf(mark);
+    if (!status_.ok() || !Count(copy)) return;
+    Add(std::move(copy), 0);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    Open(Start(mark, Value::Kind::kList), anchor);
+  }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    Open(Start(mark, Value::Kind::kMap), anchor);
+  }
+  void OnSequenceEnd() override { Close(); }
+  void OnMapEnd() override { Close(); }
+
+ private:
+  struct Frame {
     Value value;
-    value.line = LineOf(node.Mark());
-    if (depth > kYamlDepthMax) return At(file_, value.line, "nested too deeply");
-    if (++values_ > kYamlValuesMax) return At(file_, value.line, "too many values");
-    switch (node.Type()) {
-      case YAML::NodeType::Undefined:
-      case YAML::NodeType::Null:
-        return value;
-      case YAML::NodeType::Scalar:
-        value.kind = Value::Kind::kScalar;
-        value.scalar = node.Scalar();
-        value.quoted = node.Tag() == "!";
-        return value;
-      case YAML::NodeType::Sequence:
-        value.kind = Value::Kind::kList;
-        for (const YAML::Node& item : node) value.items.push_back(TRY(Convert(item, depth + 1)));
-        return value;
-      case YAML::NodeType::Map:
-        value.kind = Value::Kind::kMap;
-        for (const auto& pair : node) TRY(AddMember(value, pair.first, pair.second, depth));
-        return value;
-    }
+    YAML::anchor_t anchor = 0;
+    std::optional<Member> key;  // of a map: read, and its value is still to come
+  };
+
+  void Refuse(int line, const std::string& what) {
+    if (status_.ok()) status_ = At(file_, line, what);
+  }
+
+  static Value Start(const YAML::Mark& mark, Value::Kind kind) {
+    Value value;
+    value.kind = kind;
+    value.line = LineOf(mark);
     return value;
   }
 
- private:
-  Status AddMember(Value& map, const YAML::Node& key, const YAML::Node& child, size_t depth) {
-    const int line = LineOf(key.Mark());
-    if (!key.IsScalar()) return At(file_, line, "a key must be a plain word");
-    if (map.Find(key.Scalar()) != nullptr)
-      return At(file_, line, "the key \"" + key.Scalar() + "\" is there twice");
-    Value value = TRY(Convert(child, depth + 1));
-    map.members.push_back({key.Scalar(), line, std::move(value)});
-    return {};
+  // Counts `value` and all below it; false past the limit.
+  bool Count(const Value& value) {
+    if (++values_ > kYamlValuesMax) Refuse(value.line, "too many values");
+    for (const Value& item : value.items) {
+      if (!status_.ok() || !Count(item)) return false;
+    }
+    for (const Member& member : value.members) {
+      if (!status_.ok() || !Count(member.value)) return false;
+    }
+    return status_.ok();
+  }
+
+  void Open(Value value, YAML::anchor_t anchor) {
+    if (open_.size() >= kYamlDepthMax) Refuse(value.line, "nested too deeply");
+    if (status_.ok()) open_.push_back({std::move(value), anchor, std::nullopt});
+  }
+
+  void Close() {
+    if (!status_.ok()) return;
+    Frame frame = std::move(open_.back());
+    open_.pop_back();
+    Add(std::move(frame.value), frame.anchor);
+  }
+
+  // Puts a whole value where it belongs.
+  void Add(Value value, YAML::anchor_t anchor) {
+    if (!status_.ok()) return;
+    if (++values_ > kYamlValuesMax) return Refuse(value.line, "too many values");
+    if (anchor != 0) anchors_[anchor] = value;
+    if (open_.empty()) {
+      root_ = std::move(value);
+    } else if (open_.back().value.kind == Value::Kind::kList) {
+      open_.back().value.items.push_back(std::move(value));
+    } else {
+      AddToMap(open_.back(), std::move(value));
+    }
+  }
+
+  void AddToMap(Frame& map, Value value) {
+    if (map.key) {
+      map.key->value = std::move(value);
+      map.value.members.push_back(*std::move(map.key));
+      map.key.reset();
+    } else if (value.kind != Value::Kind::kScalar) {
+      Refuse(value.line, "a key must be a plain word");
+    } else if (map.value.Find(value.scalar) != nullptr) {
+      Refuse(value.line, "the key \"" + value.scalar + "\" is there twice");
+    } else {
+      map.key = Member{std::move(value.scalar), value.line, {}};
+    }
   }
 
   const std::string_view file_;
+  Status status_;
   size_t values_ = 0;
+  Value root_;
+  std::vector<Frame> open_;  // outermost first
+  std::map<YAML::anchor_t, Value> anchors_;
 };
 
 void Emit(YAML::Emitter& out, const Value& value) {
@@ -113,11 +192,15 @@ Status CheckCharacters(std::string_view text, std::string_view file) {
 Result<Value> ParseYaml(std::string_view text, std::string_view file) {
   TRY(CheckCharacters(text, file));
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.empty()) return Value{};
-    if (documents.size() > 1)
-      return At(file, LineOf(documents[1].Mark()), "only one document is expected");
-    return Converter(file).Convert(documents[0], 0);
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    Builder first(file);
+    if (!parser.HandleNextDocument(first)) return Value{};
+    Builder second(file);
+    const bool is_alone = !parser.HandleNextDocument(second);
+    Value root = TRY(first.Take());
+    if (is_alone) return root;
+    return At(file, TRY(second.Take()).line, "only one document is expected");
   } catch (const YAML::Exception& error) {
     return At(file, LineOf(error.mark), error.msg);
   } catch (const std::exception& error) {

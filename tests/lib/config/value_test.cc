@@ -48,9 +48,17 @@ TEST_CASE("yaml: hostile documents end with an error", "[lib][config]") {
   REQUIRE(ParseYaml(bomb, "f").Is(Errc::kInvalidArgument));
   REQUIRE(ParseYaml(std::string("a: 1\nb: \0", 9), "f").error().what ==
           "f:2: a control character; is this a text file?");
-  // A fuzzer found that yaml-cpp never returned from this one.
+  // A fuzzer found that YAML::LoadAll never returns from these two.
   REQUIRE_FALSE(ParseYaml(std::string(",tcp\x12\0\0\0\0\0`\0 ma", 15), "f").ok());
+  REQUIRE_FALSE(ParseYaml(",a: b", "f").ok());
   REQUIRE_FALSE(ParseYaml("a: \xff\xfe", "f").Is(Errc::kInternal));
+}
+
+TEST_CASE("yaml: an alias is a copy of what it names", "[lib][config]") {
+  const Value root = ParseYaml("a: &x {b: [1, 2]}\nc: *x\nd:\n- *x\n", "f").value();
+  REQUIRE(root.Find("c")->Find("b")->items.size() == 2);
+  REQUIRE(root.Find("c")->line == 2);
+  REQUIRE(root.Find("d")->items[0].Find("b")->items[1].scalar == "2");
 }
 
 TEST_CASE("yaml: what is written is read back the same", "[lib][config]") {
