@@ -83,18 +83,27 @@ bool Crew::Retire() {
   return false;
 }
 
-bool Crew::Enqueue(Connection* connection, bool* became_busy) {
+bool Crew::Enqueue(Connection* connection, bool* became_busy, bool* may_grow) {
+  bool others_wait = false;
   {
     MutexLock lock(queue_mutex_);
     if (queue_.size() >= options_.queued_max) return false;
+    others_wait = !queue_.empty();
     queue_.push_back(connection);
     queued_.store(static_cast<uint32_t>(queue_.size()), std::memory_order_seq_cst);
   }
-  Grow();
+  if (others_wait) Grow();
+  *may_grow = threads_.load(std::memory_order_relaxed) <= options_.threads_max;
   // Pairs with TakeOrWatch(): a thread that went back to watching before it could see the queue is
   // seen here instead.
   *became_busy = BecomeBusy();
   return true;
+}
+
+bool Crew::GrowIfQueued() {
+  if (queued() == 0) return false;
+  Grow();
+  return BecomeBusy();
 }
 
 Connection* Crew::Pop() {

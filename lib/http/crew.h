@@ -1,9 +1,9 @@
 // The threads of a server, and the requests that wait for one.
 //
 // Every thread watches the sockets until it becomes busy with a handler. The last that watches
-// cannot become busy: what it reads is queued, a further thread is started if there may be one, and
-// whichever handler ends first takes the next from the queue. So a lone client pays no hand-over,
-// and somebody watches at any time. Threads that were idle for long end.
+// cannot become busy: what it reads is queued, and whichever handler ends first takes the next from
+// the queue. A further thread is started when two wait at once, or one for a millisecond. So a lone
+// client pays no hand-over, and somebody watches at any time. Threads that were idle for long end.
 //
 // Threads: any, as each call says.
 #pragma once
@@ -45,7 +45,10 @@ class Crew {
   bool Retire();
   // For the watching thread that could not become busy. False when the queue is full.
   // `*became_busy`: others watch by now, and the caller is to take from the queue itself.
-  bool Enqueue(Connection* connection, bool* became_busy);
+  // `*may_grow`: call GrowIfQueued() in a moment. A handler often ends before a thread would start.
+  bool Enqueue(Connection* connection, bool* became_busy, bool* may_grow);
+  // True when the caller became busy, to take from the queue.
+  bool GrowIfQueued();
   // For busy threads: the next request, or null, and the caller watches again.
   Connection* TakeOrWatch();
   // For busy threads that have `mine` to go on with: the one whose turn it is.

@@ -107,11 +107,10 @@ class HttplibAdapter::Runner : public httplib::Server {
     exchange_ = &exchange;
     produce_ = &produce;
     answer_ = Answer{};
-    answer_.closes = !exchange.keeps_alive;
     MemoryStream stream(kHead, &answer_.head);
     bool connection_closed = false;
     answer_.head.reserve(256);
-    CHECK(process_request(stream, answer_.closes, connection_closed, nullptr));
+    CHECK(process_request(stream, false, connection_closed, nullptr));
     if (exchange.method == "HEAD") answer_.body.clear();
     return std::move(answer_);
   }
@@ -120,6 +119,7 @@ class HttplibAdapter::Runner : public httplib::Server {
   // The body stays out of httplib's response: it would be copied into the stream.
   void Fill(httplib::Response* response) {
     Response produced = Produced(*produce_);
+    answer_.closes = !exchange_->keeps_alive;
     const bool is_status = produced.status >= 200 && produced.status <= 599;
     response->status = is_status ? produced.status : 500;
     for (const auto& [name, value] : produced.headers) {

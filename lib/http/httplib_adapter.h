@@ -36,7 +36,8 @@ class HttplibAdapter {
     int minor_version = 1;
     bool keeps_alive = true;
   };
-  // Calls `produce` once and formats what it returns. When it throws, the answer is a 500.
+  // Calls `produce` once and formats what it returns. When it throws, the answer is a 500. It may
+  // still change `exchange`: what holds when it returns counts.
   Answer Run(const Exchange& exchange, const std::function<Response()>& produce);
 
  private:

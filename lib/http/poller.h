@@ -44,6 +44,8 @@ class Poller {
   // To call at a kTimer event, before looking for what is due: later WakeBy() count again.
   void TimerRang();
 
+  int descriptor() const { return epoll_.get(); }
+
   // From now on every Wait() of every thread returns kBell at once.
   void RingForEver();
 

@@ -39,7 +39,7 @@ Status Server::Impl::Start() {
     return bound;
   }
   {
-    MutexLock lock(mutex_);
+    MutexLock lock(accept_mutex_);
     reserve_ = file::Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
   }
   crew_ =

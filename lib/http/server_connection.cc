@@ -18,6 +18,7 @@ constexpr size_t kScratchKeptBytes = 256 << 10;  // a thread keeps no larger one
 constexpr size_t kRoomMin = 4 << 10;             // worth a call of recv
 constexpr uint64_t kTrustedBytes = 1 << 20;      // reserved at once when a head announces it
 constexpr uint64_t kLongWorkBytes = 1 << 20;     // moved in a row: no longer just watching
+constexpr int64_t kGrowAfterMs = 1;
 constexpr int64_t kDrainMs = 2'000;
 constexpr uint64_t kDrainBytesMax = 64ull << 20;
 
@@ -148,9 +149,11 @@ Server::Impl::Next Server::Impl::Dispatch(Worker& worker, Connection& connection
     return Refuse(worker, connection, kTooManyBytes, false);
   }
   connection.phase = Connection::Phase::kQueued;
-  if (!crew_->Enqueue(&connection, &worker.busy)) {
+  bool may_grow = false;
+  if (!crew_->Enqueue(&connection, &worker.busy, &may_grow)) {
     return Refuse(worker, connection, {503, "Too many requests at once"}, false);
   }
+  if (may_grow && !worker.busy) poller_->WakeBy(poller_->NowMs() + kGrowAfterMs);
   return Next::kGone;
 }
 
@@ -190,16 +193,16 @@ void Server::Impl::FillRequest(Worker& worker, Connection& connection) {
 Server::Impl::Next Server::Impl::Run(Worker& worker, Connection& connection) {
   FillRequest(worker, connection);
   const Head& head = worker.head;
-  const HttplibAdapter::Exchange exchange{
-      head.method, head.minor_version,
-      head.keeps_alive && !stopping_.load(std::memory_order_relaxed)};
+  HttplibAdapter::Exchange exchange{head.method, head.minor_version, head.keeps_alive};
   const Handler& handler = listeners_[connection.listener].handler;
   Answer answer = worker.adapter.Run(exchange, [&]() -> Response {
     if (worker.too_late) {
       worker.counters->refused_requests.Add(1);
       return RefusalOf({503, "The request waited too long for its turn"}, &worker.request);
     }
-    return handler(worker.request);
+    Response response = handler(worker.request);
+    if (stopping_.load(std::memory_order_relaxed)) exchange.keeps_alive = false;
+    return response;
   });
   FinishRequest(connection);
   return Send(worker, connection, std::move(answer));
@@ -341,7 +344,7 @@ bool Server::Impl::Park(Worker& worker, Connection& connection) {
   connection.deadline_ms.store(deadline, std::memory_order_relaxed);
   if (connection.Release()) {
     // Behind the release, so that whoever looks when the timer rings finds it free.
-    poller_->WakeBy(deadline);
+    WakeForDeadline(deadline);
     return true;
   }
   connection.drained = false;

@@ -92,11 +92,14 @@ class Server::Impl {
   void Live();
   void Hear(Worker& worker, const Poller::Event& event);
   void OnTimer(Worker& worker);
+  void LookForDue(Worker& worker);
+  void WakeForDeadline(int64_t deadline_ms);
   void Expire(Worker& worker, Connection& connection);
   void EndSoon(Worker& worker, Connection& connection);
   void AcceptAll(Worker& worker, Socket& socket);
-  bool SurviveAcceptError(Worker& worker, Socket& socket, int error);
-  bool ShedOne(Worker& worker, int socket);
+  file::Descriptor AcceptOne(Worker& worker, int socket, int* error);
+  int ShedOne(Worker& worker, int socket) REQUIRES(accept_mutex_);
+  void AcceptLater(Socket& socket, int error);
   void Admit(Worker& worker, const Socket& socket, file::Descriptor accepted);
   void RefuseConnection(Worker& worker, Connection& connection);
 
@@ -145,12 +148,15 @@ class Server::Impl {
   std::atomic<uint64_t> buffered_bytes_{0};
   std::atomic<uint32_t> overflow_{0};  // connections beyond the limit, being told so
   std::atomic<int64_t> stop_began_ms_{0};
+  std::atomic<int64_t> next_due_ms_{kNever};  // no deadline of a connection is earlier
+
+  Mutex accept_mutex_;
+  file::Descriptor reserve_
+      GUARDED_BY(accept_mutex_);  // given up to accept, and refuse, one client
 
   mutable Mutex mutex_;
   CondVar emptied_;  // the table, while stopping
   bool stopped_ GUARDED_BY(mutex_) = false;
-  file::Descriptor reserve_
-      GUARDED_BY(mutex_);  // given up to accept, and refuse, when none is left
   std::vector<std::unique_ptr<Counters>> counters_ GUARDED_BY(mutex_);
   std::vector<Counters*> spare_counters_ GUARDED_BY(mutex_);
 };

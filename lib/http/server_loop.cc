@@ -22,6 +22,9 @@ constexpr int kAcceptsInARow = 64;
 constexpr int64_t kLastBytesMs = 500;  // a half-read request may still arrive after Stop() began
 constexpr Fault kTooManyConnections{503, "Too many connections"};
 
+// Any file will do that needs nothing but a descriptor.
+file::Descriptor MakeReserve() { return file::Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
 bool HasInput(int socket) {
   pollfd state{socket, POLLIN, 0};
   return poll(&state, 1, 0) == 1 && (state.revents & POLLIN) != 0;
@@ -66,13 +69,20 @@ void Server::Impl::Hear(Worker& worker, const Poller::Event& event) {
   Drive(worker, *connection);
 }
 
-// One timer serves all deadlines: it is set for the earliest, and then all are looked at. As long
-// as they are met, that is one scan per time-out, not per tick.
 void Server::Impl::OnTimer(Worker& worker) {
   poller_->TimerRang();
+  if (!worker.busy) worker.busy = crew_->GrowIfQueued();
   for (const auto& socket : sockets_) {
     if (socket->stalled.exchange(false)) AcceptAll(worker, *socket);
   }
+  if (stopping_.load() || poller_->NowMs() >= next_due_ms_.load()) LookForDue(worker);
+  poller_->WakeBy(next_due_ms_.load());
+}
+
+// One timer serves all deadlines: it is set for the earliest, and then all are looked at. As long
+// as they are met, that is one scan per time-out, not per tick.
+void Server::Impl::LookForDue(Worker& worker) {
+  next_due_ms_.store(kNever);  // before the scan: deadlines set meanwhile count again
   const int64_t now = poller_->NowMs();
   const bool stopping = stopping_.load();
   int64_t next = kNever;
@@ -85,10 +95,17 @@ void Server::Impl::OnTimer(Worker& worker) {
       due.push_back(&connection);  // else its owner sets a new deadline when it lets go
     }
   });
+  if (next != kNever) WakeForDeadline(std::max(next, now + kTimerGrainMs));
   for (Connection* const connection : due) {
     stopping ? EndSoon(worker, *connection) : Expire(worker, *connection);
   }
-  if (next != kNever) poller_->WakeBy(std::max(next, now + kTimerGrainMs));
+}
+
+void Server::Impl::WakeForDeadline(int64_t deadline_ms) {
+  int64_t next = next_due_ms_.load();
+  while (deadline_ms < next && !next_due_ms_.compare_exchange_weak(next, deadline_ms)) {
+  }
+  poller_->WakeBy(deadline_ms);
 }
 
 void Server::Impl::Expire(Worker& worker, Connection& connection) {
@@ -139,21 +156,34 @@ void Server::Impl::EndSoon(Worker& worker, Connection& connection) {
 
 void Server::Impl::AcceptAll(Worker& worker, Socket& socket) {
   for (int i = 0; i < kAcceptsInARow; ++i) {
-    const int number = accept4(socket.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (number >= 0) {
-      Admit(worker, socket, file::Descriptor(number));
-    } else if (!SurviveAcceptError(worker, socket, errno)) {
+    int error = 0;
+    file::Descriptor accepted = AcceptOne(worker, socket.descriptor, &error);
+    if (accepted) {
+      Admit(worker, socket, std::move(accepted));
+    } else if (error == EAGAIN || stopping_.load(std::memory_order_relaxed)) {
       return;
+    } else if (error != 0) {
+      return AcceptLater(socket, error);
     }
   }
   poller_->Rearm(socket.descriptor, Poller::kListener + socket.index);
 }
 
-// True when accepting may go on at once.
-bool Server::Impl::SurviveAcceptError(Worker& worker, Socket& socket, int error) {
-  if (error == EAGAIN || error == EWOULDBLOCK) return false;
-  if (stopping_.load(std::memory_order_relaxed)) return false;
-  if (error == EINTR || error == ECONNABORTED || error == EPROTO) return true;
+// One client. Without: `*error` is EAGAIN when none waits, 0 when the next may be tried at once,
+// else why none can be accepted.
+file::Descriptor Server::Impl::AcceptOne(Worker& worker, int socket, int* error) {
+  // The lock keeps other threads off the number that ShedOne() frees for a moment.
+  MutexLock lock(accept_mutex_);
+  file::Descriptor accepted(accept4(socket, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (accepted) return accepted;
+  *error = errno;
+  if (*error == EMFILE || *error == ENFILE) *error = ShedOne(worker, socket);
+  if (*error == EINTR || *error == ECONNABORTED || *error == EPROTO) *error = 0;
+  return {};
+}
+
+// Neither descriptors nor memory are left: the timer tries again.
+void Server::Impl::AcceptLater(Socket& socket, int error) {
   static LogLimiter limiter(std::chrono::seconds(10));
   if (int64_t held_back = 0; limiter.Allow(&held_back)) {
     LogWarn("cannot accept a connection")
@@ -161,33 +191,40 @@ bool Server::Impl::SurviveAcceptError(Worker& worker, Socket& socket, int error)
         .Add("error", FromErrno(error, "accept").what)
         .Add("held_back", held_back);
   }
-  if ((error == EMFILE || error == ENFILE) && ShedOne(worker, socket.descriptor)) return true;
   socket.stalled.store(true);
   poller_->WakeBy(poller_->NowMs() + kAcceptRetryMs);
-  return false;
 }
 
 // Out of descriptors: gives up the reserved one to accept a client and tell it so. Otherwise it
-// would wait in the backlog, unseen. False when not even that works.
-bool Server::Impl::ShedOne(Worker& worker, int socket) {
-  MutexLock lock(mutex_);
-  if (!reserve_) return false;
+// would wait in the backlog, unseen. Returns the error of accepting, or 0.
+int Server::Impl::ShedOne(Worker& worker, int socket) {
+  if (!reserve_) reserve_ = MakeReserve();
+  if (!reserve_) return EMFILE;
   reserve_ = file::Descriptor();
   file::Descriptor accepted(accept4(socket, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  const bool shed = static_cast<bool>(accepted);
-  if (shed) {
-    worker.counters->refused_connections.Add(1);
-    const Answer answer = worker.adapter.Run({"GET", 1, false}, [this] {
-      return RefusalOf({503, "Out of file descriptors"}, nullptr);
-    });
-    const std::string whole = answer.head + answer.body;
-    [[maybe_unused]] const ssize_t bytes =
-        send(accepted.get(), whole.data(), whole.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    shutdown(accepted.get(), SHUT_WR);
+  if (!accepted) {
+    const int error = errno;
+    reserve_ = MakeReserve();
+    return error;
   }
-  accepted = file::Descriptor();
-  reserve_ = file::Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  return shed;
+  static LogLimiter limiter(std::chrono::seconds(10));
+  if (int64_t held_back = 0; limiter.Allow(&held_back)) {
+    LogWarn("out of file descriptors: connections are refused")
+        .Add("server", options_.name)
+        .Add("held_back", held_back);
+  }
+  worker.counters->refused_connections.Add(1);
+  const Answer answer = worker.adapter.Run({"GET", 1, false}, [this] {
+    return RefusalOf({503, "Out of file descriptors"}, nullptr);
+  });
+  const std::string whole = answer.head + answer.body;
+  [[maybe_unused]] const ssize_t bytes =
+      send(accepted.get(), whole.data(), whole.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  shutdown(accepted.get(), SHUT_WR);
+  // The client's number becomes the reserve in one step, so that nobody takes it in between.
+  const int any = poller_->descriptor();
+  if (dup3(any, accepted.get(), O_CLOEXEC) >= 0) reserve_ = std::move(accepted);
+  return 0;
 }
 
 void Server::Impl::Admit(Worker& worker, const Socket& socket, file::Descriptor accepted) {

@@ -1,0 +1,84 @@
+// Goal: an answer is an answer whatever its status, and each way to fail has its own code.
+#include "lib/http/client.h"
+
+#include <catch2/catch.hpp>
+
+#include "lib/http/listener.h"
+#include "tests/lib/http/server_fixture.h"
+
+namespace pannier::http {
+namespace {
+
+using test::ServerFixture;
+
+TEST_CASE("client: requests and answers pass over both transports", "[lib][http][client]") {
+  ServerFixture fixture({}, [](const Request& request) {
+    Response response = test::Echo(request);
+    response.status = request.path == "/missing" ? 404 : 200;
+    response.headers.emplace_back("X-Seen", std::string(request.Header("x-sent").value_or("-")));
+    return response;
+  });
+  for (const std::string& address : fixture.server.addresses()) {
+    CAPTURE(address);
+    Client client = std::move(Client::Make(address)).value();
+    const Response got = client.Send("GET", "/a%20b?c=d").value();
+    REQUIRE(got.status == 200);
+    REQUIRE(got.body == "GET /a%20b c=d ");
+    REQUIRE(got.content_type == "text/plain");
+    const Response posted =
+        client.Send("POST", "/p", std::string(100'000, 'p'), {{"X-Sent", "1"}}).value();
+    REQUIRE(posted.body == "POST /p  " + std::string(100'000, 'p'));
+    bool seen = false;
+    for (const auto& [name, value] : posted.headers) seen |= name == "X-Seen" && value == "1";
+    REQUIRE(seen);
+    REQUIRE(client.Send("GET", "/missing").value().status == 404);
+    REQUIRE(client.Send("DELETE", "/d").value().body == "DELETE /d  ");
+    REQUIRE(client.Send("HEAD", "/h").value().body.empty());
+  }
+  REQUIRE(fixture.server.stats().connections_accepted == 2);  // kept alive
+}
+
+TEST_CASE("client: a connection that was closed idle is opened again", "[lib][http][client]") {
+  Limits limits;
+  limits.idle_timeout = std::chrono::milliseconds(50);
+  ServerFixture fixture(limits);
+  Client client = std::move(Client::Make(fixture.unix_address)).value();
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(client.Send("GET", "/").value().status == 200);
+    REQUIRE(test::Await([&] { return fixture.server.stats().connections_open == 0; }));
+  }
+  REQUIRE(fixture.server.stats().connections_accepted == 3);
+}
+
+TEST_CASE("client: each failure says what it is", "[lib][http][client]") {
+  for (const char* bad : {"", "unix:", "http://", "ftp://a", "http://a:0", "http://a:99999",
+                          "http://a:b", "http://a/b", "/path"}) {
+    CAPTURE(bad);
+    REQUIRE(Client::Make(bad).Is(Errc::kInvalidArgument));
+  }
+  test::TempDir dir;
+  const std::string path = dir / "s";
+  Client nobody = std::move(Client::Make("unix:" + path)).value();
+  REQUIRE(nobody.Send("GET", "/").Is(Errc::kNotFound));
+  { const auto bound = UnixListener::Bind(path, 0660, ""); }  // leaves a dead socket
+  REQUIRE(nobody.Send("GET", "/").Is(Errc::kUnavailable));
+
+  test::Gate gate;
+  ServerFixture fixture({}, [&](const Request& request) {
+    if (request.path == "/slow") gate.Pass();
+    return test::Echo(request);
+  });
+  Client::Options hasty;
+  hasty.timeout = std::chrono::milliseconds(50);
+  hasty.response_bytes_max = 100;
+  Client client = std::move(Client::Make(fixture.tcp_address, hasty)).value();
+  REQUIRE(client.Send("GET", "/slow").Is(Errc::kDeadlineExceeded));
+  gate.Open();
+  REQUIRE(client.Send("GET", "/" + std::string(100, 'l')).Is(Errc::kResourceExhausted));
+  REQUIRE(client.Send("GET", "/").value().status == 200);
+  fixture.server.Stop(std::chrono::seconds(0));
+  REQUIRE(client.Send("GET", "/").Is(Errc::kUnavailable));
+}
+
+}  // namespace
+}  // namespace pannier::http
