@@ -1,152 +1,180 @@
 #include "daemon/index/graph.h"
 
-#include <hnswlib/hnswlib.h>
-
 #include <algorithm>
 #include <cmath>
-#include <exception>
 #include <limits>
 #include <new>
 
-#include "daemon/index/distance.h"
-#include "daemon/index/vector_rows.h"
-
-// hnswlib holds a node's lock while it takes its neighbours', in whatever order they come. One
-// thread builds, so that is no deadlock, but ThreadSanitizer cannot know, and its search for cycles
-// among a mutex per node takes minutes.
-#if defined(__SANITIZE_THREAD__)
-extern "C" const char* __tsan_default_options() { return "detect_deadlocks=0"; }
-#endif
+#include "daemon/index/graph_walk.h"
 
 namespace pannier::index {
 namespace {
 
-constexpr size_t kSeed = 100;             // of the levels: the same input gives the same graph
-constexpr uint32_t kStopCheckEvery = 32;  // insertions
+constexpr uint32_t kNodesMax = (1u << 31) - 1;
+constexpr uint32_t kStopCheckEvery = 64;  // insertions
+constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
 
-// hnswlib draws levels with 1/ln(M), so M must be above 1. It compares M new links with the 2M old
-// ones of M neighbours: at M = 256 a graph of 3,000 duplicates took minutes, and beyond 64 nobody
-// has shown a use.
 uint32_t UsableLinks(uint32_t wanted) { return std::clamp(wanted, 4u, 64u); }
 uint32_t UsableEffort(uint32_t wanted) { return std::clamp(wanted, 16u, 4096u); }
 
-// Our kernels in hnswlib's clothes. Under cosine both sides are unit vectors already.
-class OurSpace final : public hnswlib::SpaceInterface<float> {
+class Builder {
  public:
-  OurSpace(model::Space space, uint32_t dimension)
-      : parameters_{BestKernels(), dimension}, is_l2_(space == model::Space::kL2) {}
-  size_t get_data_size() override { return parameters_.dimension * sizeof(float); }
-  hnswlib::DISTFUNC<float> get_dist_func() override { return is_l2_ ? L2 : Dot; }
-  void* get_dist_func_param() override { return &parameters_; }
+  Builder(const model::HnswParameters& parameters, const Codes& codes, GraphLinks* links)
+      : codes_(codes),
+        links_(*links),
+        effort_(std::max(UsableEffort(parameters.ef_construction), links->upper_max())),
+        level_scale_(1.0 / std::log(links->upper_max())),
+        distances_(size_t{links->limit()} * links->base_max(), kUnknown) {}
+
+  void Insert(uint32_t node);
 
  private:
-  struct Parameters {
-    Kernels kernels;
-    size_t dimension;
-  };
-  // hnswlib's heaps need a total order, so overflow becomes the largest float and never NaN.
-  static float Ordered(float distance) {
-    return std::isfinite(distance) ? distance : std::numeric_limits<float>::max();
-  }
-  static float L2(const void* a, const void* b, const void* parameters) {
-    const auto* p = static_cast<const Parameters*>(parameters);
-    return Ordered(
-        p->kernels.l2(static_cast<const float*>(a), static_cast<const float*>(b), p->dimension));
-  }
-  static float Dot(const void* a, const void* b, const void* parameters) {
-    const auto* p = static_cast<const Parameters*>(parameters);
-    return Ordered(1.0f - p->kernels.dot(static_cast<const float*>(a), static_cast<const float*>(b),
-                                         p->dimension));
-  }
+  uint32_t DrawLevel(uint32_t node) const;
+  // Those of the candidates (ascending) that lie nearer to the aim than to any chosen before them,
+  // at most `max`: links in all directions rather than into one crowd.
+  void Choose(std::span<const Candidate> candidates, uint32_t max);
+  void SetLinks(uint32_t node, uint32_t level, std::span<const Candidate> chosen);
+  // Links `node` to `other` in one direction; when the list is full, chooses among its links and
+  // the new one.
+  void Connect(uint32_t node, uint32_t level, Candidate other);
+  void Overfill(uint32_t node, uint32_t level, Candidate other);
+  float* DistancesOf(uint32_t node) { return &distances_[size_t{node} * links_.base_max()]; }
 
-  Parameters parameters_;
-  const bool is_l2_;
+  const Codes& codes_;
+  GraphLinks& links_;
+  const uint32_t effort_;
+  const double level_scale_;
+  std::vector<float> distances_;  // of the links of level 0; kUnknown where nobody asked yet
+
+  GraphWalk walk_;
+  CodedQuery aim_, probe_, owner_;
+  std::vector<Candidate> chosen_, mine_, crowd_;
 };
+
+// A hash instead of a generator with state: the level does not depend on what was inserted before.
+uint32_t Builder::DrawLevel(uint32_t node) const {
+  uint64_t z = (uint64_t{node} + 1) * 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  const double unit = (static_cast<double>((z ^ (z >> 31)) >> 11) + 1) * 0x1p-53;  // (0, 1]
+  return static_cast<uint32_t>(-std::log(unit) * level_scale_);
+}
+
+void Builder::Insert(uint32_t node) {
+  const uint32_t level = DrawLevel(node);
+  if (level > 0) links_.Raise(node, level);
+  if (links_.entry == kNoNode) {
+    links_.entry = node;
+    links_.top_level = level;
+    return;
+  }
+  codes_.Decode(node, &aim_);
+  Candidate from = walk_.Descend(links_, codes_, aim_, level);
+  for (uint32_t at = std::min(level, links_.top_level) + 1; at-- > 0;) {
+    const auto near = walk_.Explore(links_, codes_, aim_, from, at, effort_);
+    from = near.front();
+    Choose(near, links_.upper_max());
+    mine_ = chosen_;
+    SetLinks(node, at, mine_);
+    for (const Candidate& other : mine_) Connect(other.node, at, {other.distance, node});
+  }
+  if (level > links_.top_level) {
+    links_.entry = node;
+    links_.top_level = level;
+  }
+}
+
+void Builder::Choose(std::span<const Candidate> candidates, uint32_t max) {
+  chosen_.clear();
+  for (const Candidate& candidate : candidates) {
+    if (chosen_.size() >= max) break;
+    if (!chosen_.empty()) codes_.Decode(candidate.node, &probe_);
+    const bool apart = std::none_of(chosen_.begin(), chosen_.end(), [&](const Candidate& other) {
+      return codes_.Distance(probe_, other.node) < candidate.distance;
+    });
+    if (apart) chosen_.push_back(candidate);
+  }
+}
+
+void Builder::SetLinks(uint32_t node, uint32_t level, std::span<const Candidate> chosen) {
+  const std::span<uint32_t> list = links_.List(node, level);
+  for (size_t i = 0; i < list.size(); ++i) {
+    list[i] = i < chosen.size() ? chosen[i].node : kNoNode;
+    if (level == 0 && i < chosen.size()) DistancesOf(node)[i] = chosen[i].distance;
+  }
+}
+
+void Builder::Connect(uint32_t node, uint32_t level, Candidate other) {
+  const size_t count = links_.Links(node, level).size();
+  const std::span<uint32_t> list = links_.List(node, level);
+  if (count == list.size()) {
+    Overfill(node, level, other);
+    return;
+  }
+  list[count] = other.node;
+  if (level == 0) DistancesOf(node)[count] = other.distance;
+}
+
+void Builder::Overfill(uint32_t node, uint32_t level, Candidate other) {
+  const std::span<const uint32_t> list = links_.List(node, level);
+  crowd_.clear();
+  crowd_.push_back(other);
+  bool decoded = false;
+  for (size_t i = 0; i < list.size(); ++i) {
+    float distance = level == 0 ? DistancesOf(node)[i] : kUnknown;
+    if (std::isnan(distance)) {
+      if (!decoded) codes_.Decode(node, &owner_);
+      decoded = true;
+      distance = codes_.Distance(owner_, list[i]);
+    }
+    crowd_.push_back({distance, list[i]});
+  }
+  std::sort(crowd_.begin(), crowd_.end());
+  Choose(crowd_, static_cast<uint32_t>(list.size()));
+  SetLinks(node, level, chosen_);
+}
+
+// The walks of one thread share their memory.
+GraphWalk& ThreadWalk() {
+  thread_local GraphWalk walk;
+  return walk;
+}
 
 }  // namespace
 
-class Graph::Impl {
- public:
-  Impl(const model::HnswParameters& parameters, uint32_t dimension, uint32_t count)
-      : normalizes_(parameters.space == model::Space::kCosine),
-        space_(parameters.space, dimension),
-        hnsw_(&space_, std::max(count, 1u), UsableLinks(parameters.max_neighbors),
-              UsableEffort(parameters.ef_construction), kSeed) {
-    hnsw_.setEf(1);  // searchKnn uses max(ef, k), and we choose k per search
-  }
-
-  void Add(uint32_t node, std::span<const float> vector) {
-    if (normalizes_) {
-      hnsw_.addPoint(Normalized(vector).data(), node);
-    } else {
-      hnsw_.addPoint(vector.data(), node);
-    }
-  }
-
-  std::vector<uint32_t> Search(std::span<const float> query, uint32_t ef) const {
-    if (size() == 0) return {};
-    const std::vector<float> unit = normalizes_ ? Normalized(query) : std::vector<float>();
-    auto found = hnsw_.searchKnn(normalizes_ ? unit.data() : query.data(), ef);
-    std::vector<uint32_t> nodes;
-    nodes.reserve(found.size());
-    for (; !found.empty(); found.pop()) nodes.push_back(static_cast<uint32_t>(found.top().second));
-    return nodes;
-  }
-
-  uint32_t size() const { return static_cast<uint32_t>(hnsw_.cur_element_count); }
-
-  // Level 0 with its vectors, the upper lists (one node in M has one, on average), per element a
-  // mutex, a level, a list pointer, a label entry and two bytes of each visited list; and the fixed
-  // update mutexes.
-  uint64_t bytes() const {
-    const uint64_t count = hnsw_.max_elements_;
-    const uint64_t per_element = hnsw_.size_data_per_element_ + sizeof(std::mutex) + sizeof(int) +
-                                 sizeof(char*) + 40 + 2 * sizeof(hnswlib::vl_type);
-    return count * per_element + count / hnsw_.M_ * hnsw_.size_links_per_element_ +
-           hnsw_.max_update_element_locks * sizeof(std::mutex);
-  }
-
- private:
-  const bool normalizes_;
-  OurSpace space_;
-  hnswlib::HierarchicalNSW<float> hnsw_;
-};
-
-Graph::Graph(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Graph::~Graph() = default;
-
-Result<std::unique_ptr<const Graph>> Graph::Build(const model::HnswParameters& parameters,
-                                                  uint32_t dimension, const Source& source,
-                                                  std::stop_token stop) {
+Result<std::shared_ptr<const Graph>> Graph::Build(const model::HnswParameters& parameters,
+                                                  std::shared_ptr<const Codes> codes,
+                                                  const Graph* base, std::span<const uint32_t> rows,
+                                                  uint32_t limit, std::stop_token stop) {
+  if (limit > kNodesMax) return ResourceExhausted("build graph: more than 2^31-1 rows");
+  if (stop.stop_requested()) return Unavailable("build graph: stopped");
   try {
-    auto impl = std::make_unique<Impl>(parameters, dimension, source.count());
-    for (uint32_t node = 0; node < source.count(); ++node) {
-      if (node % kStopCheckEvery == 0 && stop.stop_requested()) {
+    GraphLinks links =
+        base != nullptr ? base->links_ : GraphLinks(UsableLinks(parameters.max_neighbors));
+    links.Extend(limit);
+    Builder builder(parameters, *codes, &links);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (i % kStopCheckEvery == kStopCheckEvery - 1 && stop.stop_requested()) {
         return Unavailable("build graph: stopped");
       }
-      impl->Add(node, source.vector(node));
+      builder.Insert(rows[i]);
     }
-    return std::unique_ptr<const Graph>(new Graph(std::move(impl)));
+    const auto size = static_cast<uint32_t>((base != nullptr ? base->size_ : 0) + rows.size());
+    return std::shared_ptr<const Graph>(new Graph(std::move(codes), std::move(links), size));
   } catch (const std::bad_alloc&) {
     return ResourceExhausted("build graph: no memory");
-  } catch (const std::exception& failure) {
-    // hnswlib reports a failed malloc this way as well.
-    if (std::string_view(failure.what()).starts_with("Not enough memory")) {
-      return ResourceExhausted("build graph: no memory");
-    }
-    return Internal(std::string("build graph: ") + failure.what());
   }
 }
 
-std::vector<uint32_t> Graph::Search(std::span<const float> query, uint32_t ef) const {
-  try {
-    return impl_->Search(query, ef);
-  } catch (const std::exception&) {
-    return {};
-  }
+uint64_t Graph::Search(const CodedQuery& query, uint32_t ef, std::vector<Candidate>* found) const {
+  found->clear();
+  if (size_ == 0) return 0;
+  GraphWalk& walk = ThreadWalk();
+  const uint64_t before = walk.distances_computed();
+  const Candidate from = walk.Descend(links_, *codes_, query, 0);
+  const auto near = walk.Explore(links_, *codes_, query, from, 0, std::max(ef, 1u));
+  found->assign(near.begin(), near.end());
+  return walk.distances_computed() - before;
 }
-
-uint32_t Graph::size() const { return impl_->size(); }
-uint64_t Graph::bytes() const { return impl_->bytes(); }
 
 }  // namespace pannier::index

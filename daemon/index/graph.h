@@ -1,11 +1,16 @@
-// A sealed HNSW graph over vectors it was given once. The only file here that knows hnswlib.
+// A sealed HNSW graph over the codes of a collection's rows: node i is row i. Sealed: once Build()
+// has returned it, nothing in it ever changes, so searches need no lock; growth is a copy with more
+// nodes (Build() with `base`).
 //
-// hnswlib's hazards (races between insertion and search, points lost once all are deleted, files
-// trusted blindly) are met by using it for two things only: one thread inserts into a graph nobody
-// else sees, then any number search one that nobody changes. Nothing is ever deleted in it, updated
-// in it or saved by it.
+// Shape, as in the HNSW paper: every node has up to 2M links at level 0 and up to M at each level
+// above that it reaches, with levels drawn by a hash of the node's number, so that the same rows
+// give the same graph. Links lie in one array with a fixed stride, apart from the codes, each at
+// cache-line boundaries. A walk keeps its candidates in one sorted list, asks a bit set who was
+// seen, fetches codes some nodes ahead, and computes distances by codes, four at a time.
+// docs/decisions/0006 tells why this is not hnswlib's code (which serves as the reference of the
+// tests).
 //
-// Threads: Build() on one; a built graph is immutable and searched from any.
+// Threads: Build() on one; searches on any. Lifetime: shares the codes.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +19,8 @@
 #include <stop_token>
 #include <vector>
 
+#include "daemon/index/codes.h"
+#include "daemon/index/graph_links.h"
 #include "daemon/model/collection.h"
 #include "lib/core/result.h"
 
@@ -21,35 +28,35 @@ namespace pannier::index {
 
 class Graph {
  public:
-  // Where the vectors come from while it is built: node i is vector(i), copied.
-  class Source {
-   public:
-    virtual ~Source() = default;
-    virtual uint32_t count() const = 0;
-    virtual std::span<const float> vector(uint32_t node) const = 0;
-  };
-
-  // Nodes are numbered as `source` does. The same source gives the same graph. Parameters outside
-  // of what HNSW can work with (M to 4 … 64) are moved to the nearest that can.
-  //   kResourceExhausted  no memory for it
+  // A graph with `base`'s nodes (null: none) and `rows` in addition: ascending, none of them a node
+  // of `base` yet, all below `limit`; the rows' codes must not change any more. `base` must be of
+  // the same codes. Parameters outside of what works are moved inside: M to 4 … 64, ef_construction
+  // to 16 … 4,096.
+  //   kResourceExhausted  no memory for it, or more than 2^31-1 rows
   //   kUnavailable        stopped
-  //   kInternal           hnswlib threw something else
-  static Result<std::unique_ptr<const Graph>> Build(const model::HnswParameters& parameters,
-                                                    uint32_t dimension, const Source& source,
+  static Result<std::shared_ptr<const Graph>> Build(const model::HnswParameters& parameters,
+                                                    std::shared_ptr<const Codes> codes,
+                                                    const Graph* base,
+                                                    std::span<const uint32_t> rows, uint32_t limit,
                                                     std::stop_token stop);
-  ~Graph();
 
-  // About `ef` nodes near the query, nearest not necessarily first. Fewer only when fewer can be
-  // reached. An empty list also when the search itself failed: the caller's exact scan is the
-  // answer to that.
-  std::vector<uint32_t> Search(std::span<const float> query, uint32_t ef) const;
-  uint32_t size() const;
-  uint64_t bytes() const;
+  // About `ef` nodes near the query with their distances by codes, ascending. Returns how many
+  // distances were computed.
+  uint64_t Search(const CodedQuery& query, uint32_t ef, std::vector<Candidate>* found) const;
+
+  uint32_t size() const { return size_; }  // nodes
+  const std::shared_ptr<const Codes>& codes() const { return codes_; }
+  // Of the links alone.
+  uint64_t bytes() const { return links_.bytes(); }
+  const GraphLinks& links() const { return links_; }
 
  private:
-  class Impl;
-  explicit Graph(std::unique_ptr<Impl> impl);
-  const std::unique_ptr<Impl> impl_;
+  Graph(std::shared_ptr<const Codes> codes, GraphLinks links, uint32_t size)
+      : codes_(std::move(codes)), links_(std::move(links)), size_(size) {}
+
+  const std::shared_ptr<const Codes> codes_;
+  const GraphLinks links_;
+  const uint32_t size_;
 };
 
 }  // namespace pannier::index

@@ -54,7 +54,11 @@ void VectorRows::Put(Sequence at, RecordNumber record, std::span<const float> ve
     inverse_norms_.Extend(row + 1);
     *inverse_norms_[row] = inverse_norm;
   }
-  codes_->Put(row, vector, inverse_norm);
+  if (std::isnan(inverse_norm)) {
+    codes_->Put(row, Normalized(vector), 1);
+  } else {
+    codes_->Put(row, vector, inverse_norm);
+  }
 }
 
 QueryDistance::QueryDistance(const VectorRows& rows, std::span<const float> query)

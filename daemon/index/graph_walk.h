@@ -1,0 +1,51 @@
+// The walk over a graph: from a node towards what a query is near to. Inner part of Graph and of
+// its builder. Threads: a GraphWalk belongs to one; keep it for the next walk, its memory is
+// reused.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "daemon/index/codes.h"
+#include "daemon/index/graph_links.h"
+
+namespace pannier::index {
+
+class GraphWalk {
+ public:
+  // The node where a greedy descent from the entry down to `level` ends (levels above `level` are
+  // walked).
+  Candidate Descend(const GraphLinks& links, const Codes& codes, const CodedQuery& query,
+                    uint32_t level);
+  // About `ef` nearest nodes on `level`, starting from `from`; ascending. Valid until the next
+  // call.
+  std::span<const Candidate> Explore(const GraphLinks& links, const Codes& codes,
+                                     const CodedQuery& query, Candidate from, uint32_t level,
+                                     uint32_t ef);
+  // Since construction.
+  uint64_t distances_computed() const { return computed_; }
+
+ private:
+  // Of a candidate's node: it was expanded.
+  static constexpr uint32_t kExpanded = 1u << 31;
+
+  // Keeps the list sorted and at most `ef` long. Returns where it went, or `ef` when it is too far.
+  size_t Insert(Candidate candidate, size_t ef);
+  void ComputeDistances(const Codes& codes, const CodedQuery& query);
+  bool Visit(uint32_t node) {
+    uint64_t& word = visited_[node / 64];
+    const uint64_t bit = uint64_t{1} << (node % 64);
+    const bool fresh = (word & bit) == 0;
+    word |= bit;
+    return fresh;
+  }
+
+  std::vector<Candidate> pool_;
+  std::vector<uint64_t> visited_;
+  std::vector<uint32_t> fresh_;   // neighbours not seen before
+  std::vector<float> distances_;  // theirs
+  uint64_t computed_ = 0;
+};
+
+}  // namespace pannier::index
