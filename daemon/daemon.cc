@@ -13,6 +13,7 @@
 #include "lib/core/log.h"
 #include "lib/core/uuid.h"
 #include "lib/http/server.h"
+#include "lib/json/reader.h"
 
 namespace pannier::daemon {
 namespace {
@@ -111,6 +112,7 @@ class Daemon::Impl {
 };
 
 Status Daemon::Impl::Start(file::FileSystem& files) {
+  json::SetDepthMax(static_cast<int>(config_.limits.json_depth));
   const uint64_t wanted =
       config_.limits.open_files + config_.limits.connections + kOpenFilesReserve;
   const uint64_t open_files = RaiseOpenFiles(wanted);

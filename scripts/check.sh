@@ -43,7 +43,7 @@ check_tidy() {
 }
 # ThreadSanitizer wants addresses where it expects them.
 run_tsan() {
-  TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1 suppressions=$PWD/tests/tsan.supp" \
+  TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1" \
     setarch "$(uname -m)" -R scripts/unit_tests.py build/check-tsan
 }
 run_asan() {

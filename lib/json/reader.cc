@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <atomic>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -149,6 +150,12 @@ bool Value::AppendFloats(std::vector<float>* out) const {
   return true;
 }
 
+namespace {
+std::atomic<size_t> depth_max{kDepthMax};
+}  // namespace
+
+void SetDepthMax(int depth) { depth_max = static_cast<size_t>(depth); }
+
 class Document::Impl {
  public:
   Impl() { Reset(); }
@@ -156,7 +163,7 @@ class Document::Impl {
   void Reset() {
     parser_ = std::make_unique<dom::parser>();
     // The depth can only be given together with a capacity; later growth keeps it.
-    depth_set_ = parser_->allocate(64, kDepthMax) == simdjson::SUCCESS;
+    depth_set_ = parser_->allocate(64, depth_max) == simdjson::SUCCESS;
   }
 
   size_t capacity() const { return parser_->capacity(); }

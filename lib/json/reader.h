@@ -21,9 +21,12 @@
 
 namespace pannier::json {
 
-inline constexpr int kDepthMax = 128;   // arrays and objects within each other; that many and more
-                                        // are an error of syntax
+inline constexpr int kDepthMax = 128;  // arrays and objects within each other; that many and more
+                                       // are an error of syntax (unless SetDepthMax said otherwise)
 inline constexpr size_t kPadding = 64;  // bytes readable behind the text given to Parse()
+
+// How deep Documents made from now on may go, in the whole process: a setting of the daemon.
+void SetDepthMax(int depth);
 
 enum class Kind { kNull, kBool, kInt, kDouble, kString, kArray, kObject };
 

@@ -46,6 +46,15 @@ TEST_CASE("json: every kind of value is read as what it is", "[lib][json]") {
   REQUIRE(KindOf(" {} ") == Kind::kObject);
 }
 
+TEST_CASE("json: the depth that documents may have is a setting", "[lib][json]") {
+  SetDepthMax(16);
+  Document shallow;
+  SetDepthMax(kDepthMax);
+  REQUIRE(shallow.ParseCopy(Nested(15)).ok());
+  REQUIRE(shallow.ParseCopy(Nested(16)).Is(Errc::kInvalidArgument));
+  REQUIRE(Document().ParseCopy(Nested(127)).ok());
+}
+
 TEST_CASE("json: integers within 64 bits stay exact, wider ones become doubles", "[lib][json]") {
   REQUIRE(IntOf("9223372036854775807") == std::numeric_limits<int64_t>::max());
   REQUIRE(IntOf("-9223372036854775808") == std::numeric_limits<int64_t>::min());
