@@ -7,7 +7,7 @@
 // give the same graph. Links lie in one array with a fixed stride, apart from the codes, each at
 // cache-line boundaries. A walk keeps its candidates in one sorted list, asks a bit set who was
 // seen, fetches codes some nodes ahead, and computes distances by codes, four at a time.
-// docs/decisions/0006 tells why this is not hnswlib's code (which serves as the reference of the
+// docs/decisions/0007 tells why this is not hnswlib's code (which serves as the reference of the
 // tests).
 //
 // Threads: Build() on one; searches on any. Lifetime: shares the codes.

@@ -18,6 +18,18 @@ RE2::Options Dialect() {
   return options;
 }
 
+// Escapes that RE2 takes and Chroma's dialect refuses: octal numbers, \C, \Q…\E.
+bool HasForeignEscape(std::string_view pattern) {
+  for (size_t at = 0; at + 1 < pattern.size(); ++at) {
+    if (pattern[at] != '\\') continue;
+    const char escaped = pattern[++at];
+    if ((escaped >= '0' && escaped <= '9') || escaped == 'C' || escaped == 'Q' || escaped == 'E') {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 struct TextMatcher::Expression {
@@ -39,6 +51,9 @@ TextMatcher TextMatcher::Literal(std::string literal) {
 Result<TextMatcher> TextMatcher::Regex(const std::string& pattern) {
   if (pattern.size() > kPatternBytesMax) {
     return InvalidArgument("Regex syntax errror: pattern is longer than 64 KiB");
+  }
+  if (HasForeignEscape(pattern)) {
+    return InvalidArgument("Regex syntax errror: unrecognized escape sequence");
   }
   auto expression = std::make_unique<const Expression>(pattern);
   if (!expression->re.ok())
