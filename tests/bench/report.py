@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Makes docs/benchmarks.md from the JSON that run_bench.py wrote.
+
+    tests/bench/report.py results.json > docs/benchmarks.md
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from pathlib import Path
+
+OURS, OURS_TCP, CHROMA = "pannierd, socket", "pannierd, TCP", "Chroma, TCP"
+
+# What the project promises of these figures: label, metric, "at least" or "at most", factor.
+BARS = [
+    ("add 1, 1 connection", "records_per_second", "≥", 10.0),
+    ("add 1, 4 connections", "records_per_second", "≥", 10.0),
+    ("add 100", "records_per_second", "≥", 5.0),
+    ("query, 1 connection", "p50_us", "≤", 1 / 3),
+    ("query, 4 connections", "p50_us", "≤", 1 / 3),
+]
+
+
+def median(results: dict, label: str, server: str, key: str) -> float:
+    return statistics.median(run[key] for run in results[label][server])
+
+
+def number(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows] + [""]
+
+
+def adds(results: dict) -> list[str]:
+    rows = []
+    for label in (label for label in results if label.startswith("add ")):
+        ours = median(results, label, OURS, "records_per_second")
+        theirs = median(results, label, CHROMA, "records_per_second")
+        rows.append([label] + [
+            f"{number(median(results, label, server, 'records_per_second'))} "
+            f"({number(median(results, label, server, 'p50_us') / 1000)} / "
+            f"{number(median(results, label, server, 'p99_us') / 1000)})"
+            for server in (OURS, OURS_TCP, CHROMA)] + [f"{ours / theirs:.1f} ×"])
+    return table(["acknowledged records/s (p50 / p99 ms per request)", OURS, OURS_TCP, CHROMA,
+                  "socket : Chroma"], rows)
+
+
+def queries(results: dict) -> list[str]:
+    rows = []
+    for label in (label for label in results if label.startswith("query")):
+        ours = median(results, label, OURS, "p50_us")
+        theirs = median(results, label, CHROMA, "p50_us")
+        rate = results[label][OURS][0].get("rate")
+        rows.append([label + (f", {rate}/s" if rate else "")] + [
+            f"{number(median(results, label, server, 'p50_us'))} / "
+            f"{number(median(results, label, server, 'p99_us'))} "
+            f"({number(median(results, label, server, 'requests_per_second'))}/s, "
+            f"{number(median(results, label, server, 'server_cpu_us_per_request'))})"
+            for server in (OURS, OURS_TCP, CHROMA)] + [f"1 : {theirs / ours:.1f}"])
+    return table(["p50 / p99 µs (rate, server CPU µs per query)", OURS, OURS_TCP, CHROMA,
+                  "p50, socket : Chroma"], rows)
+
+
+def standing(results: dict) -> list[str]:
+    servers = (OURS, OURS_TCP, CHROMA)
+    rows = [["recall@10"] + [f"{median(results, 'recall@10', s, 'recall'):.4f}" for s in servers]]
+    connections = results["idle"][OURS][0]["connections"]
+    for name, key in ((f"CPU of {connections:,} idle connections, % of a core",
+                       "server_cpu_percent"),
+                      ("threads with them", "server_threads"),
+                      ("threads before", "server_threads_before"),
+                      ("memory of one of them, KiB", "server_rss_kib_per_connection")):
+        rows.append([name] + [f"{median(results, 'idle', s, key):.1f}" if "%" in name or "KiB" in name
+                              else f"{median(results, 'idle', s, key):.0f}" for s in servers])
+    rows.append(["resident memory after the fill, MiB"] +
+                [number(median(results, "fill", s, "server_rss_kib") / 1024) for s in servers])
+    rows.append(["filling the collection, s"] +
+                [number(median(results, "fill", s, "seconds")) for s in servers])
+    return table(["", *servers], rows)
+
+
+def bars(results: dict) -> list[str]:
+    rows = []
+    for label, key, relation, factor in BARS:
+        ratio = median(results, label, OURS, key) / median(results, label, CHROMA, key)
+        met = ratio >= factor if relation == "≥" else ratio <= factor
+        what = "records/s" if key == "records_per_second" else "p50"
+        aim = f"{factor:.0f} ×" if factor >= 1 else "1/3"
+        seen = f"{ratio:.1f} ×" if factor >= 1 else f"1/{1 / ratio:.1f}"
+        rows.append([f"{label}: {what}", f"{relation} {aim}", seen, "yes" if met else "**no**"])
+    idle = results["idle"][OURS][0]
+    cpu = idle["server_cpu_percent"]
+    rows.append([f"{idle['connections']:,} idle connections: CPU", "< 0.5 %", f"{cpu:.1f} %",
+                 "yes" if cpu < 0.5 else "**no**"])
+    more = idle["server_threads"] - idle["server_threads_before"]
+    rows.append([f"{idle['connections']:,} idle connections: further threads", "none each",
+                 str(more), "yes" if more < idle["connections"] / 100 else "**no**"])
+    return table(["pannierd over the socket against Chroma", "promise", "measured", "met"], rows)
+
+
+def render(document: dict) -> str:
+    results, data, machine = document["results"], document["data"], document["machine"]
+    versions = document["versions"]
+    recall = results["recall@10"][OURS][0]
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench` (`tests/bench/run_bench.py`); do not edit. Measure on your own machine"
+        " before relying on a figure: ratios carry over, absolute values do not.",
+        "",
+        f"- pannierd at commit {versions['commit']} ({versions['compiler']}), against the real server of"
+        f" Chroma {versions['chroma']} (`chroma run`), {document['date']}.",
+        f"- {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux"
+        f" {machine['kernel']}; {machine['file_system']}, a durable append of 4 KiB takes"
+        f" {machine['sync_4k_us']} µs; load {machine['load_before']} before the run. Client and server"
+        " share the cores.",
+        f"- {data['records']:,} records of {data['dimension']} dimensions, {data['document_bytes']} byte"
+        f" documents and metadata, generated from seed {data['seed']}: local intrinsic dimension"
+        f" {recall['local_intrinsic_dimension']:.1f}, contrast {recall['contrast']:.2f}. Collections have"
+        " the default configuration.",
+        f"- Medians of {document['rounds']} interleaved rounds of up to {document['seconds']:g} s.",
+        "",
+        "## Promises",
+        "",
+        *bars(results),
+        "## Adds",
+        "",
+        "Every answer is counted only when the server has acknowledged; pannierd has synced the disk by"
+        " then.",
+        "",
+        *adds(results),
+        "## Queries",
+        "",
+        "The ten nearest with documents, metadatas and distances. In the open loop requests are due at"
+        " fixed moments, half as often as Chroma can answer, and their time runs from then.",
+        "",
+        *queries(results),
+        "## Answers, idle connections, memory",
+        "",
+        *standing(results),
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render(json.loads(Path(sys.argv[1]).read_text())))
