@@ -82,7 +82,7 @@ class Api::Impl {
   http::Response Dispatch(const http::Request& request, const service::Authorizer* authorizer,
                           std::string_view* label) const {
     if (!options_.cors_origins.empty() && IsPreflight(request)) return EmptyAnswer(200);
-    if (request.path.starts_with("/api/v1")) {
+    if (request.path.starts_with("/api/v1/")) {
       return ErrorAnswer(410, "Unimplemented", "The v1 API is deprecated. Please use /v2 apis");
     }
     Result<Router::Match> match = router_.Find(request.method, request.path);

@@ -37,6 +37,11 @@ Error WrongType(std::string_view path, std::string_view expected) {
   return Malformed(std::string(path) + ": invalid type: expected " + std::string(expected));
 }
 
+Error NoWord(std::string_view path) {
+  return InvalidArgument("Failed to parse the request body as JSON: " + std::string(path) +
+                         ": expected value");
+}
+
 Result<std::string> ReadString(const json::Value& value, std::string_view path) {
   if (!value.is_string()) return WrongType(path, "a string");
   return std::string(value.AsString());

@@ -40,6 +40,9 @@ inline Field Given(const Field& field) { return field && !field->is_null() ? fie
 
 Error MissingField(std::string_view name);
 Error WrongType(std::string_view path, std::string_view expected);
+// Where one of a few words is due and neither a string nor an object stands: to Chroma's parser
+// that is no JSON.
+Error NoWord(std::string_view path);
 
 Result<std::string> ReadString(const json::Value& value, std::string_view path);
 // An integer of 0 … 2^32-1.

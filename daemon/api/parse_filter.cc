@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "daemon/index/text_match.h"
+
 namespace pannier::api {
 namespace {
 
@@ -195,6 +197,10 @@ class Parser {
     Filter filter;
     filter.op = *op;
     filter.text = member.second.AsString();
+    // Read here already: a bad pattern is refused even where nothing would be searched.
+    if (*op == FilterOp::kDocumentRegex || *op == FilterOp::kDocumentNotRegex) {
+      TRY(index::TextMatcher::Regex(filter.text));
+    }
     return filter;
   }
 

@@ -17,6 +17,21 @@ constexpr IncludeName kIncludeNames[] = {{"distances", &model::Include::distance
                                          {"metadatas", &model::Include::metadatas},
                                          {"uris", &model::Include::uris}};
 
+Result<std::vector<std::string>> ReadIncludeNames(const json::Value& list) {
+  if (!list.is_array()) return WrongType("include", "a list of strings");
+  std::vector<std::string> names;
+  Status status;
+  list.ForEachElement([&](json::Value element) {
+    const std::string path = Indexed("include", names.size());
+    if (element.is_object()) status = WrongType(path, "a string");
+    if (!element.is_string() && status.ok()) status = NoWord(path);
+    if (status.ok()) names.emplace_back(element.AsString());
+    return status.ok();
+  });
+  TRY(std::move(status));
+  return names;
+}
+
 Status SetInclude(std::string_view name, size_t index, model::Include* include) {
   for (const IncludeName& known : kIncludeNames) {
     if (known.name != name) continue;
@@ -31,7 +46,7 @@ Status SetInclude(std::string_view name, size_t index, model::Include* include) 
 // Of an absent field the default; null is of the wrong shape here.
 Status ReadInclude(const Field& field, std::vector<std::string> by_default,
                    std::vector<std::string>* names, model::Include* include) {
-  *names = field ? TRY(ReadStrings(*field, "include")) : std::move(by_default);
+  *names = field ? TRY(ReadIncludeNames(*field)) : std::move(by_default);
   for (size_t i = 0; i < names->size(); ++i) TRY(SetInclude((*names)[i], i, include));
   return {};
 }

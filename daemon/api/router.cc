@@ -6,8 +6,6 @@
 namespace pannier::api {
 namespace {
 
-constexpr size_t kDatabaseBytesMin = 3;
-
 // "/a//b" → "a", "", "b". The path begins with a slash.
 std::vector<std::string_view> Split(std::string_view path) {
   std::vector<std::string_view> segments;
@@ -92,9 +90,6 @@ Result<Router::Match> Router::Find(std::string_view method, std::string_view pat
     match.names.push_back(node->names[i]);
     if (!json::IsUtf8(match.parameters[i])) {
       return InvalidArgument("Invalid URL: Invalid UTF-8 in `" + node->names[i] + "`");
-    }
-    if (node->names[i] == "database" && match.parameters[i].size() < kDatabaseBytesMin) {
-      return InvalidArgument("database name must be at least 3 characters");
     }
   }
   match.route = &route->second;

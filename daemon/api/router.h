@@ -72,7 +72,7 @@ class Router {
     std::string allow;                    // of a known path with another method: "GET,HEAD"
   };
   // Of a path as sent.
-  //   kInvalidArgument  a parameter is not UTF-8, or a database name has less than 3 bytes
+  //   kInvalidArgument  a parameter is not UTF-8
   Result<Match> Find(std::string_view method, std::string_view path) const;
 
  private:

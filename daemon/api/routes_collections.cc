@@ -142,7 +142,7 @@ class CollectionRoutes {
     json::BorrowedDocument document;
     const store::NewCollection wanted =
         TRY(ParseCreate(TRY(ParseBody(call.request, *document)), limits_));
-    Result<store::StoreRef> store = stores_.Acquire(call.tenant(), call.database());
+    Result<store::StoreRef> store = AcquireStore(stores_, call);
     if (store.Is(Errc::kNotFound)) {
       return InvalidArgument("Database [" + call.database() + "] does not exist");
     }
@@ -176,6 +176,7 @@ class CollectionRoutes {
   }
 
   Result<http::Response> GetById(const Call& call) const {
+    TRY(CheckDatabase(call));
     const std::optional<Uuid> id = Uuid::Parse(call.collection());
     if (!id) {
       return InvalidArgument(
@@ -208,7 +209,7 @@ class CollectionRoutes {
  private:
   // Null when there is no such database: most routes answer as if it were empty.
   Result<store::StoreRef> AcquireIfKnown(const Call& call) const {
-    Result<store::StoreRef> store = stores_.Acquire(call.tenant(), call.database());
+    Result<store::StoreRef> store = AcquireStore(stores_, call);
     if (store.Is(Errc::kNotFound)) return store::StoreRef();
     return store;
   }

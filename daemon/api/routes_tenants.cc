@@ -5,6 +5,7 @@
 #include "daemon/api/errors.h"
 #include "daemon/api/query_string.h"
 #include "daemon/api/routes.h"
+#include "daemon/api/target.h"
 #include "daemon/model/names.h"
 #include "lib/json/writer.h"
 
@@ -97,6 +98,7 @@ class TenantRoutes {
   }
 
   Result<http::Response> GetDatabase(const Call& call) const {
+    TRY(CheckDatabase(call));
     Result<store::DatabaseInfo> found = stores_.FindDatabase(call.tenant(), call.database());
     if (found.Is(Errc::kNotFound)) {
       return NotFound("Database [" + call.database() + "] not found. Are you sure it exists?");

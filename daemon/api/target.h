@@ -9,6 +9,16 @@
 
 namespace pannier::api {
 
+// The store that the path names.
+//   kInvalidArgument  a database name of less than 3 bytes
+//   kNotFound         no such database
+Result<store::StoreRef> AcquireStore(store::Stores& stores, const Call& call);
+
+// Chroma looks at the length of a database name in the path after the body, and before everything
+// else.
+//   kInvalidArgument  it has less than 3 bytes
+Status CheckDatabase(const Call& call);
+
 struct Target {
   store::StoreRef store;
   Uuid id;

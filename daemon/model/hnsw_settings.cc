@@ -83,7 +83,11 @@ std::string_view SpaceName(Space space) {
 }
 
 Result<Space> ReadSpace(const Tree& value, std::string_view path) {
-  if (!value.is_string()) return Malformed(std::string(path) + ": expected a string");
+  if (value.is_object()) return Malformed(std::string(path) + ": expected a string");
+  if (!value.is_string()) {  // to Chroma's parser that is no JSON
+    return InvalidArgument("Failed to parse the request body as JSON: " + std::string(path) +
+                           ": expected value");
+  }
   for (const auto& [name, space] : kSpaces) {
     if (value.get_ref<const std::string&>() == name) return space;
   }

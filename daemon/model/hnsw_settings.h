@@ -29,7 +29,8 @@ struct HnswSettings {
 HnswParameters ToParameters(const HnswSettings& settings);
 
 std::string_view SpaceName(Space space);
-//   kMalformed  not a string, or an unknown space
+//   kMalformed        an object, or an unknown space
+//   kInvalidArgument  neither a string nor an object
 Result<Space> ReadSpace(const nlohmann::json& value, std::string_view path);
 
 // Which keys an object may have depends on where it stands.

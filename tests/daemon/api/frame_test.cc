@@ -74,6 +74,11 @@ TEST_CASE("api: version 1 is gone for every method", "[daemon][api]") {
   }
 }
 
+TEST_CASE("api: version 1 itself is no path", "[daemon][api]") {
+  ApiFixture api;
+  REQUIRE(api.Get("/api/v1").status == 404);
+}
+
 TEST_CASE("api: bodies are JSON by their content type, or have none", "[daemon][api]") {
   ApiFixture api;
   const auto post = [&](const std::string& type, const std::string& name) {

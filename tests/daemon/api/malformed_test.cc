@@ -246,6 +246,8 @@ TEST_CASE("api: get, query and delete refuse", "[daemon][api][malformed]") {
       {R"({"where_document":{"$regex":"("}})", 400, "Regex syntax errror: "},
       {R"j({"where_document":{"$not_regex":"(?=x)"}})j", 400, "Regex syntax errror: "},
       {R"({"where":{"#document":{"$regex":"\\1"}}})", 400, "Regex syntax errror: "},
+      {R"({"ids":["a"],"where_document":{"$regex":"\\Qa"}})", 400, "Regex syntax errror: "},
+      {R"({"ids":["a"],"where_document":{"$regex":"\\07"}})", 400, "Regex syntax errror: "},
       {R"({"where":{"#document":"x"}})", 400, "Cannot filter using metadata key"},
   };
   const std::vector<Row> numbers = {{R"("x":-1)", 422},
@@ -279,7 +281,8 @@ TEST_CASE("api: get, query and delete refuse", "[daemon][api][malformed]") {
                                          {R"("include":"documents")", 422},
                                          {R"("include":["data"])", 422, "include[0]"},
                                          {R"("include":["Documents"])", 422},
-                                         {R"("include":["documents",5])", 422}}) {
+                                         {R"("include":["documents",5])", 400, "Failed to parse"},
+                                         {R"("include":[{}])", 422}}) {
     fixture.Refuses("POST", fixture.path + "/get", {"{" + row.body + "}", row.status, row.text});
     fixture.Refuses("POST", fixture.path + "/query",
                     {R"({"query_embeddings":[[1,2]],)" + row.body + "}", row.status, row.text});

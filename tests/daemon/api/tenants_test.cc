@@ -66,6 +66,11 @@ TEST_CASE("api: database names obey the rule, without a prefix", "[daemon][api]"
   }
   REQUIRE(api.Get(databases + "/ab").message() == "database name must be at least 3 characters");
   REQUIRE(api.Get(databases + "/ab/collections").status == 400);
+  REQUIRE(api.Get(databases + "/%61b/collections/x").status == 400);
+  REQUIRE(api.Get(databases + "/ab/collections/x/count").status == 400);
+  REQUIRE(api.Post(databases + "/ab/collections", {{"name", 5}}).status == 422);
+  REQUIRE(api.Post(databases + "/ab/collections", {{"name", "abc"}}).status == 400);
+  REQUIRE(api.Send("DELETE", databases + "/ab").status == 404);
 }
 
 TEST_CASE("api: a deleted database is gone with its collections", "[daemon][api]") {

@@ -79,7 +79,7 @@ TEST_CASE("configuration: wrong shapes are malformed", "[daemon][model]") {
                           R"({"hnsw":"x"})",
                           R"({"hnsw":{"bogus":1}})",
                           R"({"hnsw":{"space":"IP"}})",
-                          R"({"hnsw":{"space":5}})",
+                          R"({"hnsw":{"space":{}}})",
                           R"({"hnsw":{"ef_search":-1}})",
                           R"({"hnsw":{"ef_search":100.0}})",
                           R"({"hnsw":{"ef_search":true}})",
@@ -98,6 +98,13 @@ TEST_CASE("configuration: wrong shapes are malformed", "[daemon][model]") {
                           R"({"embedding_function":{"type":"known","name":"x"}})"}) {
     CAPTURE(bad);
     REQUIRE(Create(bad).Is(Errc::kMalformed));
+  }
+}
+
+TEST_CASE("configuration: a space that is no word is no JSON", "[daemon][model]") {
+  for (const char* bad : {R"({"hnsw":{"space":5}})", R"({"spann":{"space":[]}})"}) {
+    REQUIRE(Create(bad).Is(Errc::kInvalidArgument));
+    REQUIRE(Create(bad).error().what.starts_with("Failed to parse the request body as JSON"));
   }
 }
 
