@@ -102,7 +102,7 @@ TEST_CASE("api: queries that find little or nothing keep their shape", "[daemon]
   }
   const std::string empty = api.NewCollection("empty");
   REQUIRE(api.Post(empty + "/query", {{"query_embeddings", {{1, 2, 3}}}}).json()["ids"] ==
-          Tree{Tree::array()});
+          Tree::array({Tree::array()}));
 }
 
 TEST_CASE("api: a query by unknown ids says so", "[daemon][api]") {
@@ -214,7 +214,7 @@ TEST_CASE("api: ids of any text are kept byte for byte", "[daemon][api]") {
   REQUIRE(api.Post(path + "/add", {{"ids", ids}, {"embeddings", vectors}}).status == 201);
   REQUIRE(api.Post(path + "/get", Tree::object()).json()["ids"] == ids);
   for (const Tree& id : ids) {
-    REQUIRE(api.Post(path + "/get", {{"ids", {id}}}).json()["ids"] == Tree{id});
+    REQUIRE(api.Post(path + "/get", {{"ids", {id}}}).json()["ids"] == Tree::array({id}));
   }
 }
 
