@@ -8,11 +8,15 @@ whether this is that deviation; it checks what ours answered, so that nothing el
 from __future__ import annotations
 
 import copy
+import json
+import re
 from dataclasses import dataclass
 from typing import Callable
 
 import compare
 import judge
+
+JSON_DEPTH_MAX = 100                     # deeper than this may be refused
 
 
 @dataclass
@@ -59,13 +63,16 @@ def drop_database(case: Case) -> None:
 
 def odd_metadata_value(case: Case) -> bool:
     body = case.body()
-    return (case.request.kind in ("create", "modify") and case.statuses(0, 400)
+    return (case.request.kind in ("create", "modify")
+            and case.oracle.status in (0, 400, 404, 409) and case.subject.status == 400
+            and "arrays" in case.subject.message
             and isinstance(body.get("metadata") or body.get("new_metadata"), dict)
             and case.subject.error == "InvalidArgumentError")
 
 
 def resource_name(case: Case) -> bool:
-    return case.request.kind == "by_crn" and case.statuses(0, 404, 501)
+    return (case.request.path.startswith("/api/v2/collections/")
+            and case.statuses(0, 404, 501))
 
 
 def name_taken(case: Case) -> bool:
@@ -153,6 +160,75 @@ def unknown_id_in_query(case: Case) -> bool:
             and "Error finding id" in case.oracle.message and as_judged(case))
 
 
+def nul_in_document_filter(case: Case) -> bool:
+    """Chroma's SQL ends a text at its first NUL, so such a filter matches too much."""
+    body = case.body()
+    filters = json.dumps([body.get("where"), body.get("where_document")])
+    return (case.request.kind == "get" and case.statuses(200, 200) and "\\u0000" in filters
+            and case.subject.body["ids"] == judge.got(case.rows(), body))
+
+
+def is_json(content: bytes) -> bool:
+    try:
+        json.dumps(json.loads(content), ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def list_for_object(case: Case) -> bool:
+    """Chroma's parser takes a list for an object, item by item, and goes on to the next fault."""
+    return (case.oracle.status in (400, 404, 409) and case.subject.status == 422
+            and "expected an object" in case.subject.message)
+
+
+def lengths_first(case: Case) -> bool:
+    """Columns of different lengths and a wrong dimension: each server names one of the two."""
+    return (case.statuses(400, 400) and "dimension" in case.oracle.message
+            and case.subject.message.startswith("Inconsistent number of IDs"))
+
+
+def not_json_first(case: Case) -> bool:
+    """Of two faults in one body, ours names the broken JSON; Chroma's parser the one it meets."""
+    content = case.request.raw or b""
+    nested = content.count(b"[") > JSON_DEPTH_MAX
+    return (bool(content) and case.oracle.status in (404, 422) and case.subject.status == 400
+            and case.subject.message.startswith("Failed to parse the request body as JSON")
+            and (nested or not is_json(content)))
+
+
+def infinite_query(case: Case) -> bool:
+    """Ours refuses what has no distance; Chroma answers null, or looks at the dimension first."""
+    return (case.request.kind == "query" and case.oracle.status in (200, 400)
+            and case.subject.status == 400 and "NaN or Infinity" in case.subject.message
+            and not re.search("1e-", json.dumps(case.body().get("query_embeddings"))))
+
+
+def word_of_wrong_kind(case: Case) -> bool:
+    """Where one of a few words is due, a value that is no string: ours says 422, wrong shape."""
+    return (case.statuses(400, 422) and "expected value" in case.oracle.message
+            and is_json(case.request.content() or b""))
+
+
+def bare(value):
+    """`value` with empty metadata as null."""
+    if isinstance(value, list):
+        return [bare(item) for item in value]
+    return None if value == {} else value
+
+
+def metadata_of_uri(case: Case) -> bool:
+    """A record with a URI and no metadata: {} there, null in ours."""
+    left, right = case.oracle.body, case.subject.body
+    if case.request.kind not in ("get", "query") or not case.statuses(200, 200):
+        return False
+    if difference := compare.compare_bodies(
+            case.request, {**left, "metadatas": bare(left["metadatas"])},
+            {**right, "metadatas": bare(right["metadatas"])}):
+        return case.request.kind == "query" and "distances" in difference and as_judged(case)
+    return True
+
+
 def nothing_on_disk(case: Case) -> bool:
     return (case.request.kind in ("get", "query") and case.statuses(500, 200)
             and "Nothing found on disk" in case.oracle.message)
@@ -181,6 +257,13 @@ DEVIATIONS = [
     Deviation("refused-routes", refused_route),
     Deviation("foreign-database", foreign_database),
     Deviation("unknown-id-in-query", unknown_id_in_query),
+    Deviation("nul-in-document-filter", nul_in_document_filter),
+    Deviation("not-json-first", not_json_first),
+    Deviation("list-for-object", list_for_object),
+    Deviation("lengths-first", lengths_first),
+    Deviation("infinite-query", infinite_query),
+    Deviation("word-of-wrong-kind", word_of_wrong_kind),
+    Deviation("metadata-of-uri", metadata_of_uri),
     Deviation("nothing-on-disk", nothing_on_disk),
     Deviation("batch-size", batch_size),
 ]

@@ -25,7 +25,7 @@ import launcher
 from generator import UNKNOWN_ID, Epoch, Request
 
 LABEL = re.compile(r"\{c:(\w+)\}")
-SHRINK_SECONDS = 25
+SHRINK_SECONDS = 12
 
 
 class Client:
@@ -110,10 +110,26 @@ class Differ:
                 self.deviated[known.name] += count
                 if known.repair:
                     known.repair(case)
+        if left.status == right.status == 400 and request.kind in ("add", "upsert", "update"):
+            self.align_dimensions(request, count)
         if count:
             self.kinds[request.kind] += 1
             self.statuses[left.status] += 1
         return text, left, right
+
+    def align_dimensions(self, request: Request, count: bool) -> None:
+        """Chroma's server lets a refused write fix the dimension; gives ours the same one."""
+        base, _, rest = request.path.partition("/collections/")
+        path = f"{base}/collections/by-id/{rest.partition('/')[0]}"
+        left, right = self.oracle.ask("GET", path, None), self.subject.ask("GET", path, None)
+        if left.status != 200 or right.status != 200:
+            return
+        dimension = left.body["dimension"]
+        if dimension and right.body["dimension"] is None:
+            self.deviated["dimension-of-refused-write"] += count
+            update = request.path.rpartition("/")[0] + "/update"
+            self.subject.ask("POST", update, {"ids": ["no such record"],
+                                              "embeddings": [[0] * dimension]})
 
     def reset(self) -> None:
         self.oracle.reset()

@@ -57,6 +57,23 @@ def values() -> list[Request]:
     ]
 
 
+def schema_and_configuration() -> list[Request]:
+    """A default schema beside a configuration: what the Python client sends for both."""
+    default = {"name": "default", "type": "known", "config": {}}
+    vector = {"embedding_function": default, "space": "l2"}
+    switches = {kind: {f"{kind}_inverted_index": {"enabled": True, "config": {}}}
+                for kind in ("string", "int", "float", "bool")}
+    switches["float_list"] = {"vector_index": {"enabled": False, "config": vector}}
+    keys = {"#embedding": {"float_list": {"vector_index": {
+        "enabled": True, "config": {**vector, "source_key": "#document"}}}}}
+    ours = {"name": "ours", "type": "known", "config": {"dim": 5}}
+    return [Request("create", "POST", f"{BASE}/collections", {
+        "name": f"both-{number}", "schema": {"defaults": switches, "keys": keys},
+        "configuration": configuration}) for number, configuration in enumerate((
+            None, {"embedding_function": ours}, {"hnsw": {"space": "cosine"}},
+            {"hnsw": {"space": "cosine"}, "embedding_function": ours}))]
+
+
 def paths() -> list[Request]:
     return [Request("odd_path", method, path) for method, path in (
         ("POST", "/api/v1/collections"), ("GET", "/api/v1/heartbeat"), ("DELETE", "/api/v1/x"),
@@ -69,7 +86,10 @@ def edge_cases() -> list[Request]:
     first = {"ids": ["a", "b"], "embeddings": [[1, 2], [3, 4]], "metadatas": [{"s": "x"}, None]}
     return [
         Request("create", "POST", f"{BASE}/collections", {"name": "edge"}, binds="edge"),
-        record("add", first), *paths(), *values(), *many(), *payloads(),
+        record("add", first), *paths(), *schema_and_configuration(), *values(),
+        Request("get", "POST", f"{PATH}/get", raw=b'{"limit": 1e400}'),
+        Request("add", "POST", f"{PATH}/add", raw=b'{"ids": ["e"], "embeddings": [[1e400, 1]]}'),
+        *many(), *payloads(),
         record("get", {"include": ["metadatas"]}),
     ]
 
