@@ -109,9 +109,10 @@ Status Catalog::IntendStore(const Uuid& store) {
   return Change("INSERT INTO intents VALUES (?1)", {store.ToString()});
 }
 
-Status Catalog::Insert(const CatalogEntry& entry) {
+Status Catalog::Insert(const CatalogEntry& entry, bool with_tenant) {
   MutexLock lock(mutex_);
   Transaction transaction = TRY(Transaction::Begin(connection_, Transaction::Kind::kWrite));
+  if (with_tenant) TRY(Change("INSERT OR IGNORE INTO tenants VALUES (?1)", {entry.tenant}));
   TRY(Change("INSERT OR IGNORE INTO databases (id, store, tenant, name) VALUES (?1,?2,?3,?4)",
              {entry.database.ToString(), entry.store.ToString(), entry.tenant, entry.name}));
   if (connection_.changes() == 0) return Conflict("Database [" + entry.name + "] already exists");

@@ -45,7 +45,8 @@ class Catalog {
   // Writes down that a store's files are about to be made.
   Status IntendStore(const Uuid& store);
   // The files are there: adds the row and drops the intent. kConflict when the name is taken.
-  Status Insert(const CatalogEntry& entry);
+  // `with_tenant` makes the tenant too, in the same step.
+  Status Insert(const CatalogEntry& entry, bool with_tenant = false);
   // Removes the row and writes down that the files are to go.
   Status Remove(const CatalogEntry& entry);
   // The files are gone.

@@ -11,10 +11,13 @@
 // Error texts of kNotFound, kConflict and kInvalidArgument are Chroma's own, ready for an answer.
 // Every call may also fail with
 //   kResourceExhausted  the write queue is full, or no read connection came free in time; nothing
-//   was done kStorageFull        the disk is full; nothing was written kDeadlineExceeded
-//   `call.deadline` passed before the work began; nothing was done kUnavailable        I/O failed;
-//   nothing was written kCorruption         bytes on disk fail their check; nothing of them was
-//   answered
+//                       was done
+//   kStorageFull        the disk is full; nothing was written
+//   kDeadlineExceeded   `call.deadline` passed before the work began; nothing was done
+//   kUnavailable        I/O failed; nothing of a write is visible, but a commit whose sync failed
+//                       may be there, whole, when the store is opened anew
+//   kCorruption         bytes on disk fail their check; nothing of them was answered
+//   kNotFound           also: the database was deleted while its store was held
 // Threads: any. Lifetime: held by StoreRef (stores.h), which keeps it open.
 #pragma once
 
@@ -105,8 +108,8 @@ class Store {
                      const model::RecordVisitor& visit, const CallContext& call) = 0;
   // Visits the nearest records, query by query, ascending by distance, ties in insertion order.
   // Nothing is visited for a query without matches.
-  //   kInvalidArgument  wrong dimension; "… Error finding id …" when ids without a filter name an
-  //   unknown record
+  //   kInvalidArgument  wrong dimension
+  //   kNotFound         also "… Error finding id …": ids without a filter name an unknown record
   virtual Status Query(const Uuid& id, const model::QueryRequest& request,
                        const model::RecordVisitor& visit, const CallContext& call) = 0;
   virtual Result<CollectionStatus> Describe(const Uuid& id, const CallContext& call) = 0;

@@ -80,7 +80,7 @@ class Stores::Impl final : public StoreHost {
 
  private:
   Status MakeDefaults();
-  Status MakeDatabase(const Uuid& id, const std::string& tenant, const std::string& name);
+  Status MakeDatabase(const CatalogEntry& entry, bool with_tenant);
   void Forget(const CatalogEntry& entry);
   Status MakeFiles(const Uuid& store);
   Status FinishIntents();
@@ -118,29 +118,29 @@ Status Stores::Impl::FinishIntents() {
 Status Stores::Impl::MakeDefaults() {
   const Status found = catalog_->FindTenant(kDefaultTenant);
   if (!found.Is(Errc::kNotFound)) return found;
-  TRY(catalog_->CreateTenant(kDefaultTenant));
-  const Status made = MakeDatabase(Uuid(), kDefaultTenant, kDefaultDatabase);
-  if (made.Is(Errc::kConflict)) return {};
-  return made;
+  return MakeDatabase({Uuid(), Uuid::Random(), kDefaultTenant, kDefaultDatabase},
+                      /*with_tenant=*/true);
 }
 
 // --- databases ---
 
 Status Stores::Impl::CreateDatabase(const std::string& tenant, const std::string& name) {
   const std::shared_lock changing(databases_change_);
-  return MakeDatabase(Uuid::Random(), tenant, name);
-}
-
-Status Stores::Impl::MakeDatabase(const Uuid& id, const std::string& tenant,
-                                  const std::string& name) {
   TRY(catalog_->FindTenant(tenant));
   if (catalog_->Find(tenant, name).ok()) return Conflict("Database [" + name + "] already exists");
-  const CatalogEntry entry{id, Uuid::Random(), tenant, name};
+  return MakeDatabase({Uuid::Random(), Uuid::Random(), tenant, name}, /*with_tenant=*/false);
+}
+
+Status Stores::Impl::MakeDatabase(const CatalogEntry& entry, bool with_tenant) {
   TRY(catalog_->IntendStore(entry.store));
   Status made = MakeFiles(entry.store);
-  if (made.ok()) made = catalog_->Insert(entry);
-  if (made.ok()) return {};
-  // What is left is an intent still, and removed at the next start if it cannot be removed now.
+  if (made.ok()) {
+    made = catalog_->Insert(entry, with_tenant);
+    // A commit that the disk failed may be there after a power cut, and must find its files. The
+    // next start knows, and removes them if they are an intent still.
+    if (!made.Is(Errc::kConflict)) return made;
+  }
+  // What cannot be removed now is an intent still, and goes at the next start.
   if (file::RemoveAll(files_, directory_.store_path(entry.store)).ok()) {
     [[maybe_unused]] const Status forgotten = catalog_->ForgetIntent(entry.store);
   }

@@ -239,16 +239,18 @@ Status Writer::Apply(Change& change, model::WriteKind kind, const model::RecordB
   if (batch.dimension != 0 && !change.entry.info->dimension) {
     TRY(FixDimension(change, batch.dimension));
   }
-  TRY(GrowSchema(change, batch));
+  std::set<model::KeyType> fresh;
   size_t vectors_used = 0;
   for (size_t i = 0; i < batch.ids.size(); ++i) {
     std::span<const float> vector;
     if (batch.has_vector[i]) {
       vector = std::span(batch.vectors).subspan(vectors_used++ * batch.dimension, batch.dimension);
     }
-    TRY(WriteOne(change, kind, batch, i, vector).Context("write record"));
+    if (TRY(WriteOne(change, kind, batch, i, vector).Context("write record"))) {
+      NoteKeys(change, MetadataOf(batch, i), &fresh);
+    }
   }
-  return {};
+  return GrowSchema(change, fresh);
 }
 
 Status Writer::FixDimension(Change& change, uint32_t dimension) {
@@ -267,15 +269,16 @@ Status Writer::FixDimension(Change& change, uint32_t dimension) {
   return {};
 }
 
-Status Writer::GrowSchema(Change& change, const model::RecordBatch& batch) {
+void Writer::NoteKeys(const Change& change, const model::Metadata* metadata,
+                      std::set<model::KeyType>* fresh) {
+  if (metadata == nullptr) return;
   std::set<std::string>& known = known_keys_[change.entry.info->number];
-  std::set<model::KeyType> fresh;
-  for (const auto& metadata : batch.metadatas) {
-    if (!metadata) continue;
-    for (const model::KeyType& key : model::KeyTypes(*metadata)) {
-      if (known.insert(std::string(key.second) + " " + key.first).second) fresh.insert(key);
-    }
+  for (const model::KeyType& key : model::KeyTypes(*metadata)) {
+    if (known.insert(std::string(key.second) + " " + key.first).second) fresh->insert(key);
   }
+}
+
+Status Writer::GrowSchema(Change& change, const std::set<model::KeyType>& fresh) {
   if (fresh.empty()) return {};
   std::optional<std::string> grown = model::GrowSchema(change.entry.info->schema, fresh);
   if (!grown) return {};
@@ -286,14 +289,17 @@ Status Writer::GrowSchema(Change& change, const model::RecordBatch& batch) {
   return {};
 }
 
-Status Writer::WriteOne(Change& change, model::WriteKind kind, const model::RecordBatch& batch,
-                        size_t i, std::span<const float> vector) {
+Result<bool> Writer::WriteOne(Change& change, model::WriteKind kind,
+                              const model::RecordBatch& batch, size_t i,
+                              std::span<const float> vector) {
   if (kind != model::WriteKind::kUpdate) {
-    if (TRY(InsertOne(change, batch, i, vector)) || kind == model::WriteKind::kAdd) return {};
+    const bool inserted = TRY(InsertOne(change, batch, i, vector));
+    if (inserted || kind == model::WriteKind::kAdd) return inserted;
   }
   const auto number = TRY(records(change.entry.info->number).Find(batch.ids[i]));
-  if (!number) return {};
-  return UpdateOne(change, *number, batch, i, vector);
+  if (!number) return false;
+  TRY(UpdateOne(change, *number, batch, i, vector));
+  return true;
 }
 
 // False when the id exists.

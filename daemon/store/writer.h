@@ -78,10 +78,14 @@ class Writer {
   Status Apply(Change& change, model::WriteKind kind, const model::RecordBatch& batch);
   // Marks the transaction as broken when `status` is an error, and passes it on.
   Status Breaking(Status status);
-  Status GrowSchema(Change& change, const model::RecordBatch& batch);
+  // Notes what the schema does not know yet; GrowSchema() adds it, once per batch.
+  void NoteKeys(const Change& change, const model::Metadata* metadata,
+                std::set<model::KeyType>* fresh);
+  Status GrowSchema(Change& change, const std::set<model::KeyType>& fresh);
   void ReplaceInfo(Change& change, model::Collection info);
-  Status WriteOne(Change& change, model::WriteKind kind, const model::RecordBatch& batch, size_t i,
-                  std::span<const float> vector);
+  // False when the record was skipped: an id that exists (add) or that does not (update).
+  Result<bool> WriteOne(Change& change, model::WriteKind kind, const model::RecordBatch& batch,
+                        size_t i, std::span<const float> vector);
   Result<bool> InsertOne(Change& change, const model::RecordBatch& batch, size_t i,
                          std::span<const float> vector);
   Status UpdateOne(Change& change, RecordNumber number, const model::RecordBatch& batch, size_t i,

@@ -148,7 +148,7 @@ class FaultyFile final : public File {
   }
 
   Status WriteAt(uint64_t offset, std::string_view bytes) override {
-    Status step = files_.Step("write", path_);
+    Status step = files_.Step("write", path_, FaultyFileSystem::Needs::kRoom);
     MutexLock lock(files_.mutex_);
     TRY(Alive());
     if (!step.ok()) bytes = bytes.substr(0, bytes.size() / 2);
@@ -212,7 +212,7 @@ FaultyFileSystem::~FaultyFileSystem() = default;
 void FaultyFileSystem::FailCall(int n, Errc code) {
   MutexLock lock(mutex_);
   fail_at_ = calls_ + n;
-  fail_on_ = faulted_ = false;
+  fail_on_ = full_ = faulted_ = false;
   fail_code_ = code;
 }
 
@@ -220,6 +220,12 @@ void FaultyFileSystem::FailFrom(int n, Errc code) {
   FailCall(n, code);
   MutexLock lock(mutex_);
   fail_on_ = true;
+}
+
+void FaultyFileSystem::FillFrom(int n) {
+  FailFrom(n, Errc::kStorageFull);
+  MutexLock lock(mutex_);
+  full_ = true;
 }
 
 void FaultyFileSystem::Heal() {
@@ -237,17 +243,16 @@ int FaultyFileSystem::calls() const {
   return calls_;
 }
 
-Status FaultyFileSystem::Step(std::string_view what, const Path& path) {
+Status FaultyFileSystem::Step(std::string_view what, const Path& path, Needs needs) {
   MutexLock lock(mutex_);
   ++calls_;
+  if (full_ && needs == Needs::kNothing) return {};
   const bool fails = fail_at_ != 0 && (fail_on_ ? calls_ >= fail_at_ : calls_ == fail_at_);
   if (!fails) return {};
   faulted_ = true;
   const std::string text = std::string(what) + " " + path.string() + ": ";
-  return Error{fail_code_,
-               text + (fail_code_ == Errc::kResourceExhausted ? "No space left on device"
-                                                              : "Input/output error"),
-               {}};
+  const bool space = fail_code_ == Errc::kResourceExhausted || fail_code_ == Errc::kStorageFull;
+  return Error{fail_code_, text + (space ? "No space left on device" : "Input/output error"), {}};
 }
 
 FaultyFileSystem::NodePtr FaultyFileSystem::Find(const Path& path) {
@@ -274,7 +279,9 @@ FaultyFileSystem::NodePtr FaultyFileSystem::Find(const Path& path) {
 }
 
 Result<std::unique_ptr<File>> FaultyFileSystem::Open(const Path& path, OpenMode mode) {
-  TRY(Step("open", path));
+  const bool may_create = mode == OpenMode::kCreate || mode == OpenMode::kCreateNew;
+  const bool creates = may_create && !fs::exists(path);
+  TRY(Step("open", path, creates ? Needs::kRoom : Needs::kNothing));
   MutexLock lock(mutex_);
   NodePtr node = Find(path);
   const NodePtr parent = Parent(path);
@@ -308,7 +315,7 @@ Status FaultyFileSystem::Remove(const Path& path) {
 }
 
 Status FaultyFileSystem::MakeDirectory(const Path& path) {
-  TRY(Step("create directory", path));
+  TRY(Step("create directory", path, Needs::kRoom));
   MutexLock lock(mutex_);
   const NodePtr parent = Parent(path);
   TRY(file::RealFileSystem().MakeDirectory(path));

@@ -34,6 +34,9 @@ class FaultyFileSystem final : public file::FileSystem {
   void FailCall(int n, Errc code = Errc::kUnavailable);
   // From the n-th call from now on all fail, until Heal().
   void FailFrom(int n, Errc code = Errc::kUnavailable);
+  // From the n-th call from now on the disk is full, until Heal(): what takes room (writing,
+  // making files and folders) fails with kStorageFull.
+  void FillFrom(int n);
   void Heal();
   // Whether a call has failed since FailCall() or FailFrom().
   bool Faulted() const;
@@ -62,8 +65,10 @@ class FaultyFileSystem final : public file::FileSystem {
   using Names = std::map<std::string, NodePtr>;
   struct Keep;  // what a crash spares
 
+  enum class Needs { kNothing, kRoom };
   // Counts a call; the error when it is to fail.
-  Status Step(std::string_view what, const Path& path) EXCLUDES(mutex_);
+  Status Step(std::string_view what, const Path& path, Needs needs = Needs::kNothing)
+      EXCLUDES(mutex_);
   // The node of a path below the root, or none. What others made there is taken in as durable.
   NodePtr Find(const Path& path) REQUIRES(mutex_);
   NodePtr Parent(const Path& path) REQUIRES(mutex_) { return Find(path.parent_path()); }
@@ -76,6 +81,7 @@ class FaultyFileSystem final : public file::FileSystem {
   int calls_ GUARDED_BY(mutex_) = 0;
   int fail_at_ GUARDED_BY(mutex_) = 0;  // 0: none
   bool fail_on_ GUARDED_BY(mutex_) = false;
+  bool full_ GUARDED_BY(mutex_) = false;  // only calls that need room fail
   Errc fail_code_ GUARDED_BY(mutex_) = Errc::kUnavailable;
   bool faulted_ GUARDED_BY(mutex_) = false;
 };

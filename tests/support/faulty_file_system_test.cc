@@ -116,6 +116,24 @@ TEST_CASE("faulty files: a dead disk stays dead until it is healed", "[support][
   REQUIRE(files.Stat(files.root()).ok());
 }
 
+TEST_CASE("faulty files: a full disk refuses what takes room, and nothing else",
+          "[support][fault]") {
+  FaultyFileSystem files;
+  const auto opened = Create(files, files.root() / "a", "x");
+  files.FillFrom(1);
+  REQUIRE(opened->Sync().ok());
+  REQUIRE(Content(files, files.root() / "a") == "x");
+  REQUIRE_FALSE(files.Faulted());
+  REQUIRE(opened->WriteAt(1, "y").Is(Errc::kStorageFull));
+  REQUIRE(files.Open(files.root() / "new", OpenMode::kCreate).Is(Errc::kStorageFull));
+  REQUIRE(files.MakeDirectory(files.root() / "d").Is(Errc::kStorageFull));
+  REQUIRE(files.Open(files.root() / "a", OpenMode::kCreate).ok());
+  REQUIRE(files.Remove(files.root() / "a").ok());
+  REQUIRE(files.Faulted());
+  files.Heal();
+  REQUIRE(files.MakeDirectory(files.root() / "d").ok());
+}
+
 TEST_CASE("faulty files: files made around the seam survive a crash", "[support][fault]") {
   FaultyFileSystem files;
   REQUIRE(file::RealFileSystem().Open(files.root() / "LOCK", OpenMode::kCreate).ok());
