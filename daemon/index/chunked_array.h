@@ -18,6 +18,7 @@
 #include <new>
 #include <type_traits>
 
+#include "daemon/index/huge_pages.h"
 #include "lib/core/check.h"
 
 namespace pannier::index {
@@ -81,8 +82,9 @@ class ChunkedArray {
     return chunks_[place.chunk] + place.offset * width_;
   }
   void Allocate(int chunk) {
-    chunks_[chunk] =
-        static_cast<T*>(::operator new(RowsOf(chunk) * width_ * sizeof(T), kAlignment));
+    const size_t bytes = RowsOf(chunk) * width_ * sizeof(T);
+    chunks_[chunk] = static_cast<T*>(::operator new(bytes, kAlignment));
+    WantHugePages(chunks_[chunk], bytes);
   }
   uint64_t CountBytes() const {
     if (rows_ == 0) return 0;

@@ -94,6 +94,9 @@ Codes::Codes(model::Space space, uint32_t dimension)
       // Any of our kernels adds at most dimension / 4 + 16 numbers in a row, each a rounding of
       // 6e-8; the norms' sums are shorter; a factor of three covers all of it.
       rounding_((static_cast<float>(dimension) / 4 + 16) * 1.8e-7f),
+      // The sum of `dimension` independent products: their lengths' product over the root, times
+      // four; twice that for l2.
+      doubt_((space == model::Space::kL2 ? 8.0f : 4.0f) / std::sqrt(static_cast<float>(dimension))),
       codes_(Padded(dimension)) {}
 
 void Codes::Put(uint32_t row, std::span<const float> vector, float inverse_norm) {

@@ -55,6 +55,12 @@ class Codes {
   }
   // Distances of several rows, at most kManyMax.
   void Distances(const CodedQuery& query, std::span<const uint32_t> rows, float* distances) const;
+  // How far Distance() may well be from the truth: some standard deviations, if errors of elements
+  // are independent. No bound.
+  float Doubt(const CodedQuery& query, uint32_t row) const {
+    const CodeHead& x = *heads_[row];
+    return (x.error * query.head.norm + x.norm * query.head.error) * doubt_;
+  }
   // Brings what the distance to a row needs nearer to the CPU.
   void Prefetch(uint32_t row) const {
     __builtin_prefetch(heads_[row]);
@@ -94,6 +100,7 @@ class Codes {
   const uint32_t dimension_;
   const CodeKernels kernels_;
   const float rounding_;  // of a float sum over the dimension, relative to the norms
+  const float doubt_;     // of a distance, relative to the sum of both errors' bounds
   ChunkedArray<uint8_t> codes_;
   ChunkedArray<CodeHead> heads_;
 };

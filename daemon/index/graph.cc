@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint32_t kNodesMax = (1u << 31) - 1;
 constexpr uint32_t kStopCheckEvery = 64;  // insertions
+constexpr size_t kAhead = 3;              // candidates whose codes are fetched before their turn
 constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
 
 uint32_t UsableLinks(uint32_t wanted) { return std::clamp(wanted, 4u, 64u); }
@@ -86,8 +87,9 @@ void Builder::Insert(uint32_t node) {
 
 void Builder::Choose(std::span<const Candidate> candidates, uint32_t max) {
   chosen_.clear();
-  for (const Candidate& candidate : candidates) {
-    if (chosen_.size() >= max) break;
+  for (size_t i = 0; i < candidates.size() && chosen_.size() < max; ++i) {
+    const Candidate& candidate = candidates[i];
+    if (i + kAhead < candidates.size()) codes_.Prefetch(candidates[i + kAhead].node);
     if (!chosen_.empty()) codes_.Decode(candidate.node, &probe_);
     const bool apart = std::none_of(chosen_.begin(), chosen_.end(), [&](const Candidate& other) {
       return codes_.Distance(probe_, other.node) < candidate.distance;

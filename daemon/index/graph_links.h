@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/index/huge_pages.h"
 #include "lib/core/check.h"
 
 namespace pannier::index {

@@ -70,10 +70,6 @@ std::vector<uint32_t> VisibleRows(const VectorRows& rows, const VersionedRows::L
   return visible;
 }
 
-// Distances by codes rank well but not exactly: this many of the best are ranked again by floats.
-// With 2k + 10 recall@10 was within 0.001 of ranking all of them again.
-size_t RerankCount(uint32_t k) { return 2 * size_t{k} + 10; }
-
 }  // namespace
 
 struct VectorIndex::View::Pinned {
@@ -85,8 +81,12 @@ struct VectorIndex::View::Pinned {
   // `codable`: codes say something about the query.
   PlanChoice Choose(const SearchRequest& request, bool codable) const;
   uint64_t ScanAll(const SearchRequest& request, const QueryDistance& distance, TopK* top) const;
-  uint64_t WalkGraph(const SearchRequest& request, uint32_t ef, const QueryDistance& distance,
-                     TopK* top) const;
+  // False when what the walk found is too little to be trusted; `top` is then of no use.
+  bool WalkGraph(const SearchRequest& request, uint32_t ef, const QueryDistance& distance,
+                 TopK* top, uint64_t* computed) const;
+  // The walk's nodes that may be returned, still ascending by codes' distances, as rows of today.
+  void KeepAllowed(const RecordSet* allowed, std::vector<Candidate>* found) const;
+  uint64_t Rerank(std::span<const Candidate> found, const QueryDistance& distance, TopK* top) const;
 };
 
 PlanChoice VectorIndex::View::Pinned::Choose(const SearchRequest& request, bool codable) const {
@@ -112,21 +112,49 @@ uint64_t VectorIndex::View::Pinned::ScanAll(const SearchRequest& request,
   return ScanRows(*rows, look, 0, nullptr, distance, top);
 }
 
-uint64_t VectorIndex::View::Pinned::WalkGraph(const SearchRequest& request, uint32_t ef,
-                                              const QueryDistance& distance, TopK* top) const {
-  thread_local std::vector<Candidate> found;
-  uint64_t computed = sealed->graph->Search(distance.coded(), ef, &found);
-  size_t left = RerankCount(request.k);
-  for (size_t i = 0; i < found.size() && left > 0; ++i) {
-    const uint32_t row = sealed->RowOf(found[i].node);
+void VectorIndex::View::Pinned::KeepAllowed(const RecordSet* allowed,
+                                            std::vector<Candidate>* found) const {
+  size_t kept = 0;
+  for (const Candidate& candidate : *found) {
+    const uint32_t row = sealed->RowOf(candidate.node);
     if (row == kNoRow || !rows->versions().Visible(look, row)) continue;
-    const RecordNumber record = rows->versions().RecordOf(row);
-    if (request.allowed != nullptr && !request.allowed->Contains(record)) continue;
-    top->Offer({record, distance(row)});
-    ++computed;
-    --left;
+    if (allowed != nullptr && !allowed->Contains(rows->versions().RecordOf(row))) continue;
+    (*found)[kept++] = {candidate.distance, row};
   }
-  return computed + ScanRows(*rows, look, sealed->covered, request.allowed, distance, top);
+  found->resize(kept);
+}
+
+// Distances by codes rank well but not exactly: floats decide among those that codes leave in
+// doubt.
+uint64_t VectorIndex::View::Pinned::Rerank(std::span<const Candidate> found,
+                                           const QueryDistance& distance, TopK* top) const {
+  const Codes& codes = *rows->codes();
+  uint64_t computed = 0;
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (i + 2 < found.size()) distance.Prefetch(found[i + 2].node);
+    const uint32_t row = found[i].node;
+    if (found[i].distance - codes.Doubt(distance.coded(), row) > top->limit()) break;
+    top->Offer({rows->versions().RecordOf(row), distance(row)});
+    ++computed;
+  }
+  return computed;
+}
+
+bool VectorIndex::View::Pinned::WalkGraph(const SearchRequest& request, uint32_t ef,
+                                          const QueryDistance& distance, TopK* top,
+                                          uint64_t* computed) const {
+  thread_local std::vector<Candidate> found;
+  *computed += sealed->graph->Search(distance.coded(), ef, &found);
+  KeepAllowed(request.allowed, &found);
+  // The walk was wide enough to meet ef_search allowed nodes if these were spread evenly. They are
+  // not when a filter goes with the vectors, and the few met on the way to where the query lies
+  // need not be the nearest.
+  if (request.allowed != nullptr && found.size() < std::max(request.k, request.ef_search / 2)) {
+    return false;
+  }
+  *computed += Rerank(found, distance, top);
+  *computed += ScanRows(*rows, look, sealed->covered, request.allowed, distance, top);
+  return top->full();
 }
 
 std::vector<Neighbor> VectorIndex::View::Search(const SearchRequest& request,
@@ -138,13 +166,10 @@ std::vector<Neighbor> VectorIndex::View::Search(const SearchRequest& request,
     const QueryDistance distance(*in.rows, request.query);
     const PlanChoice choice = in.Choose(request, std::isfinite(distance.coded().head.error));
     TopK top(request.k);
-    if (choice.use_graph) {
+    if (choice.use_graph &&
+        in.WalkGraph(request, choice.ef, distance, &top, &done.distances_computed)) {
       done.plan = SearchReport::Plan::kGraph;
-      done.distances_computed += in.WalkGraph(request, choice.ef, distance, &top);
-    }
-    // Too few allowed or living ones near the walk: the scan finds them all.
-    if (!choice.use_graph || !top.full()) {
-      done.plan = SearchReport::Plan::kExact;
+    } else {
       top = TopK(request.k);
       done.distances_computed += in.ScanAll(request, distance, &top);
     }

@@ -377,6 +377,57 @@ TEST_CASE("vectors: recall stays high through builds, churn, compaction and filt
   REQUIRE(graph_answers == 75);
 }
 
+// Filters that go with the vectors are where a walk that filters afterwards loses what it looks
+// for.
+TEST_CASE("vectors: recall stays high when the filter is of whole clusters, near or far",
+          "[daemon][index][recall]") {
+  if (kThreadSanitizer) return;
+  const uint64_t seed = TestSeed();
+  CAPTURE(seed);
+  Random random(seed);
+  constexpr RecordNumber kCount = 12'000;
+  std::vector<std::vector<float>> centres;
+  for (int i = 0; i < 20; ++i) centres.push_back(random.Vector(32));
+  const auto draw = [&](size_t cluster) {
+    std::vector<float> v = centres[cluster];
+    for (float& x : v) x += 0.4f * random.Normal();
+    return v;
+  };
+  VectorIndex index(OptionsOf(model::Space::kL2, 32, 1'000));
+  Vectors vectors;
+  std::vector<RecordSet> of_cluster(20);
+  for (RecordNumber record = 1; record <= kCount; ++record) {
+    index.Put(1, record, vectors[record] = draw(record % 20));
+    of_cluster[record % 20].Add(record);
+  }
+  index.Commit(1);
+  REQUIRE(index.BuildGraph({}).ok());
+  const auto view = *index.At(1);
+  double hits = 0;
+  int graph_answers = 0;
+  for (int i = 0; i < 60; ++i) {
+    RecordSet allowed;  // 11 of 20 clusters, never the query's own in every second round
+    for (size_t c = 0; c < 20; ++c) {
+      if ((c + i) % 20 < 11) allowed.UniteWith(of_cluster[c]);
+    }
+    const size_t own = i % 2 == 0 ? (20 - i % 20) % 20 : (35 - i % 20) % 20;
+    const std::vector<float> query = draw(own);
+    SearchRequest request;
+    request.query = query;
+    request.allowed = &allowed;
+    request.ef_search = 40;
+    SearchReport report;
+    const auto found = Records(view.Search(request, &report));
+    if (report.plan == SearchReport::Plan::kGraph) ++graph_answers;
+    const auto ranked = Ranked(model::Space::kL2, vectors, query, &allowed);
+    for (size_t j = 0; j < 10; ++j)
+      hits += std::count(found.begin(), found.end(), ranked[j].second);
+  }
+  REQUIRE(graph_answers > 0);
+  REQUIRE(graph_answers < 60);
+  REQUIRE(hits / 600 >= 0.95);
+}
+
 TEST_CASE("vectors: a build that is stopped says so and leaves the old graph serving",
           "[daemon][index]") {
   VectorIndex index(OptionsOf(model::Space::kL2, 8, 100));
