@@ -2,12 +2,13 @@
 SHELL := /bin/bash
 VENV  := $(or $(PANNIER_VENV),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pannier/venv)
 STEP  := scripts/step.sh
-# torture: for how long, and from which seed
-TIME  ?= 300
+# torture: at least 300 crashes, or for TIME seconds where that is given; from which seed
+TIME  ?= 0
+ROUNDS := $(if $(filter-out 0,$(TIME)),0,300)
 SEED  ?= $(shell date +%s)
 export SEED
 
-.PHONY: help deps build tests-built demo test check bench bench-quick torture format clean
+.PHONY: help deps build tests-built bench-built demo test check bench bench-quick torture format clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +25,9 @@ build: deps build/build.ninja  ## build/bin/pannierd and build/bin/pannierctl (r
 tests-built: deps build/build.ninja
 	@$(STEP) build ninja -C build
 
+bench-built: deps build/build.ninja
+	@$(STEP) build ninja -C build pannierd pannier_bench
+
 demo: build  ## the main job on real input, in a folder of its own
 	@$(VENV)/bin/python scripts/demo.py
 
@@ -33,14 +37,14 @@ test: tests-built  ## every test that needs no cluster
 check: tests-built  ## format, lint, clang, sanitizers, fuzzing, Chroma's whole suite
 	@scripts/check.sh
 
-bench: build  ## measure against Chroma's real server; writes docs/benchmarks.md
+bench: bench-built  ## measure against Chroma's real server; writes docs/benchmarks.md
 	@$(VENV)/bin/python tests/bench/run_bench.py
 
-bench-quick: build  ## the same in two minutes, printed only
+bench-quick: bench-built  ## the same in two minutes, printed only
 	@$(VENV)/bin/python tests/bench/run_bench.py --quick
 
-torture: build  ## crashes and load for TIME seconds (300) from SEED
-	@$(VENV)/bin/python tests/crash/run_crash.py --seconds $(TIME) --seed $(SEED)
+torture: build  ## 300 crashes, or crashes for TIME=seconds; from SEED=n
+	@$(VENV)/bin/python tests/crash/run_crash.py --rounds $(ROUNDS) --seconds $(TIME) --seed $(SEED)
 
 format:  ## clang-format all C++ and write the generated pages of docs/
 	@git ls-files '*.cc' '*.h' | xargs clang-format-14 -i

@@ -126,7 +126,10 @@ Result<std::string> Act(const Arguments& arguments, const char* verb, const char
   const json answer =
       TRY(AskStores(arguments, "POST", PathOf(arguments.store) + "/" + std::string(verb)));
   return Written(answer, arguments.format, [&](const json&) {
-    return arguments.store.tenant + "/" + arguments.store.database + ": " + done + "\n";
+    // A store that a request holds is closed by the daemon later.
+    const bool in_use = answer.contains("closed") && answer["closed"] == false;
+    return arguments.store.tenant + "/" + arguments.store.database + ": " +
+           (in_use ? "in use; it is closed once nobody uses it" : done) + "\n";
   });
 }
 

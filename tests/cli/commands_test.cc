@@ -79,6 +79,15 @@ TEST_CASE("commands: names are encoded into the path", "[cli]") {
   REQUIRE(daemon.Run({"stores", "flush", "a b/?é"}).value() == "a b/?é: flushed\n");
 }
 
+TEST_CASE("commands: closing a store in use says that it is not closed yet", "[cli]") {
+  FakeDaemon daemon;
+  daemon.answers["POST /pannier/v1/stores/t/d/close"] = Json(R"({"closed":false})");
+  REQUIRE(daemon.Run({"stores", "close", "t/d"}).value() ==
+          "t/d: in use; it is closed once nobody uses it\n");
+  daemon.answers["POST /pannier/v1/stores/t/d/close"] = Json(R"({"closed":true})");
+  REQUIRE(daemon.Run({"stores", "close", "t/d"}).value() == "t/d: closed\n");
+}
+
 TEST_CASE("commands: info shows the store and its collections", "[cli]") {
   FakeDaemon daemon;
   daemon.answers["GET /pannier/v1/stores/t/d"] =

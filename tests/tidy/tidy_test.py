@@ -76,7 +76,7 @@ UNMIRRORED = {"tests/support", "tests/tidy", "tests/bench", "tests/fuzz", "tests
 NAMED_AFTER_BEHAVIOUR = {
     "tests/daemon/index/filter_test.cc",   # filters against a model, over several classes
     "tests/daemon/index/parts_test.cc",    # the small classes
-    "tests/daemon/store/property_test.cc",   # a store against a model
+    "tests/daemon/store",   # also whole stores against a model, and power losses
     "tests/daemon/api",   # a file per group of routes, as a client sees them
 }
 # The only places that write or rename files. lib/http binds sockets beside and renames them.

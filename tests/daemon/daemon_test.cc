@@ -1,0 +1,130 @@
+// Goal: the parts are wired: what the configuration says is what listens, and pannierctl and
+// Chroma's routes meet the same stores. Method: a daemon in this process on sockets in a temporary
+// directory.
+#include "daemon/daemon.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "lib/contract/health_check.h"
+#include "lib/http/client.h"
+#include "tests/support/temp_dir.h"
+
+namespace pannier::daemon {
+namespace {
+
+using nlohmann::json;
+using test::TempDir;
+
+Config ConfigIn(const TempDir& dir) {
+  Config config;
+  config.data_dir = dir / "data";
+  config.listen.socket.path = (dir / "p.sock").string();
+  config.listen.admin.path = (dir / "p.admin.sock").string();
+  config.shutdown_grace = std::chrono::milliseconds(2'000);
+  return config;
+}
+
+Result<std::unique_ptr<Daemon>> Start(const Config& config) {
+  return Daemon::Start(config, file::RealFileSystem(), SystemClock());
+}
+
+Result<std::string> Control(const Config& config, std::vector<const char*> words) {
+  words.insert(words.begin(), "pannierctl");
+  words.insert(words.end(), {"--socket", config.listen.socket.path.c_str()});
+  const auto no_variables = [](const char*) { return std::optional<std::string>(); };
+  return cli::Run(
+      cli::ParseArguments(static_cast<int>(words.size()), words.data(), no_variables).value());
+}
+
+http::Response Send(const std::string& socket, std::string_view method, std::string_view path,
+                    std::string_view body = {}) {
+  http::Client client = http::Client::Make("unix:" + socket).value();
+  return client.Send(method, path, body, {{"content-type", "application/json"}}).value();
+}
+
+constexpr const char* kDatabase = "/api/v2/tenants/default_tenant/databases/default_database";
+
+TEST_CASE("daemon: what a client stores, pannierctl shows", "[daemon]") {
+  const TempDir dir;
+  const Config config = ConfigIn(dir);
+  const auto daemon = Start(config).value();
+  const http::Response made = Send(config.listen.socket.path, "POST",
+                                   std::string(kDatabase) + "/collections", R"({"name":"docs"})");
+  REQUIRE(made.status == 200);
+  const std::string collection =
+      std::string(kDatabase) + "/collections/" + json::parse(made.body)["id"].get<std::string>();
+  REQUIRE(Send(config.listen.socket.path, "POST", collection + "/add",
+               R"({"ids":["a","b"],"embeddings":[[1,0],[0,1]]})")
+              .status == 201);
+
+  const json list = json::parse(Control(config, {"stores", "list", "-o", "json"}).value());
+  REQUIRE(list["stores"].size() == 1);
+  REQUIRE(list["stores"][0]["records"] == 2);
+  REQUIRE(list["stores"][0]["bytes_on_disk"] > 0);
+  const std::string table = Control(config, {"stores", "list"}).value();
+  REQUIRE(table.find("default_tenant/default_database  yes") != std::string::npos);
+  const json info =
+      json::parse(Control(config, {"stores", "info", "default_database", "-o", "json"}).value());
+  REQUIRE(info["collections"] == 1);
+  REQUIRE(Control(config, {"stores", "flush", "default_database"}).ok());
+  REQUIRE(Control(config, {"stores", "close", "default_database"}).ok());
+  REQUIRE(Control(config, {"stores", "info", "absent"}).Is(Errc::kNotFound));
+}
+
+TEST_CASE("daemon: status and health answer on their sockets", "[daemon]") {
+  const TempDir dir;
+  const Config config = ConfigIn(dir);
+  const auto daemon = Start(config).value();
+  const std::string status = Control(config, {"status"}).value();
+  REQUIRE(status.find("mode: normal\n") != std::string::npos);
+  REQUIRE(status.find("stores.known: 1\n") != std::string::npos);
+  REQUIRE(Control(config, {"healthcheck"}).value().find("healthy") != std::string::npos);
+  REQUIRE(contract::CheckHealth(config.listen.socket.path, std::chrono::milliseconds(5'000)).ok());
+}
+
+TEST_CASE("daemon: stopping removes its sockets and frees the directory", "[daemon]") {
+  const TempDir dir;
+  const Config config = ConfigIn(dir);
+  {
+    const auto daemon = Start(config).value();
+    REQUIRE(std::filesystem::exists(config.listen.socket.path));
+  }
+  REQUIRE_FALSE(std::filesystem::exists(config.listen.socket.path));
+  REQUIRE_FALSE(std::filesystem::exists(config.listen.admin.path));
+  REQUIRE(Start(config).ok());
+}
+
+TEST_CASE("daemon: a second one on the same directory is told who holds it", "[daemon]") {
+  const TempDir dir;
+  const Config config = ConfigIn(dir);
+  const auto daemon = Start(config).value();
+  Config other = config;
+  other.listen.socket.path = (dir / "q.sock").string();
+  other.listen.admin.path = (dir / "q.admin.sock").string();
+  const auto refused = Start(other);
+  REQUIRE(refused.Is(Errc::kConflict));
+  REQUIRE(refused.error().what.find("is locked by pid ") != std::string::npos);
+  REQUIRE_FALSE(refused.error().hint.empty());
+  REQUIRE_FALSE(std::filesystem::exists(other.listen.socket.path));
+}
+
+TEST_CASE("daemon: limits of the configuration reach the API, and metrics the admin socket",
+          "[daemon]") {
+  const TempDir dir;
+  Config config = ConfigIn(dir);
+  config.limits.json_depth = 16;
+  const auto daemon = Start(config).value();
+  const std::string deep = std::string(40, '[') + std::string(40, ']');
+  REQUIRE(Send(config.listen.socket.path, "POST", std::string(kDatabase) + "/collections",
+               R"({"name":"x","metadata":{"a":)" + deep + "}}")
+              .status == 400);
+  REQUIRE(
+      Send(config.listen.admin.path, "GET", "/metrics").body.find("pannier_daemon_build_info") !=
+      std::string::npos);
+}
+
+}  // namespace
+}  // namespace pannier::daemon
