@@ -28,8 +28,8 @@ Result<Parts> ReadParts(const Tree* given, const std::string& path) {
   if (given == nullptr || given->is_null()) return Parts{};
   if (!given->is_object()) return Malformed(path + ": expected an object");
   Parts parts{PartOf(*given, "hnsw"), PartOf(*given, "spann"), {}};
-  parts.embedding_function = TRY(ReadEmbeddingFunction(PartOf(*given, "embedding_function"),
-                                                       path + ".embedding_function"));
+  parts.embedding_function = TRY(
+      ReadEmbeddingFunction(PartOf(*given, "embedding_function"), path + ".embedding_function"));
   return parts;
 }
 

@@ -8,13 +8,16 @@ using namespace pannier::json;
 
 TEST_CASE("cold json: numbers keep their type and value", "[lib][json]") {
   const nlohmann::json tree =
-      ParseCold(R"({"i":9223372036854775807,"f":1.0,"u":18446744073709551615,"big":18446744073709551616,"n":null})").value();
+      ParseCold(
+          R"({"i":9223372036854775807,"f":1.0,"u":18446744073709551615,"big":18446744073709551616,"n":null})")
+          .value();
   REQUIRE(tree["i"].is_number_integer());
   REQUIRE(tree["i"].get<int64_t>() == 9223372036854775807);
   REQUIRE(tree["f"].is_number_float());
   REQUIRE(tree["big"].is_number_float());
-  REQUIRE(Dump(tree) ==
-          R"({"big":1.8446744073709552e+19,"f":1.0,"i":9223372036854775807,"n":null,"u":18446744073709551615})");
+  REQUIRE(
+      Dump(tree) ==
+      R"({"big":1.8446744073709552e+19,"f":1.0,"i":9223372036854775807,"n":null,"u":18446744073709551615})");
 }
 
 TEST_CASE("cold json: bad texts are errors, never exceptions", "[lib][json]") {
