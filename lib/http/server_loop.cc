@@ -82,7 +82,7 @@ void Server::Impl::OnTimer(Worker& worker) {
 // One timer serves all deadlines: it is set for the earliest, and then all are looked at. As long
 // as they are met, that is one scan per time-out, not per tick.
 void Server::Impl::LookForDue(Worker& worker) {
-  next_due_ms_.store(kNever);  // before the scan: deadlines set meanwhile count again
+  next_due_ms_.exchange(kNever);  // before the scan: deadlines set meanwhile count again
   const int64_t now = poller_->NowMs();
   const bool stopping = stopping_.load();
   int64_t next = kNever;

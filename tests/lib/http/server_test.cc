@@ -3,6 +3,7 @@
 #include "lib/http/server.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -377,12 +378,19 @@ TEST_CASE("server: thousands of idle connections cost no thread, little memory a
     ServerFixture fixture;
     const int threads = test::ThreadsOfThisProcess();
     std::vector<RawClient> clients;
+    clients.reserve(kConnections);
+    const auto heap = [] {
+      const struct mallinfo2 info = mallinfo2();  // zeros under a sanitizer
+      return info.uordblks + info.hblkhd;
+    };
+    const size_t heap_before = heap();
     for (int i = 0; i < kConnections; ++i) {
       clients.emplace_back(fixture.server.addresses()[i % 2]);
       clients.back().Send(Get("/"));
       REQUIRE(clients.back().Read().status == 200);
     }
     REQUIRE(fixture.server.stats().connections_open == kConnections);
+    REQUIRE(heap() < heap_before + kConnections * size_t{2048});
     // The two threads of the start, and what a moment of overlap may have added.
     REQUIRE(test::ThreadsOfThisProcess() <= threads + 2);
 
