@@ -156,7 +156,7 @@ def report_restart(server: Server, records: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20, help="kills; 0: until --seconds have passed")
-    parser.add_argument("--seconds", type=float, default=0, help="go on with rounds until then")
+    parser.add_argument("--seconds", "--time", type=float, default=0, help="go on with rounds until then")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--writers", type=int, default=4)
     parser.add_argument("--restart-records", type=int, default=20_000)

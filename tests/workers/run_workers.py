@@ -85,10 +85,20 @@ def check(histories: list[Path]) -> tuple[int, list[str]]:
             else:
                 by_register[operation[1]].append(operation)
     found = [complaint for name, history in by_register.items() for complaint in check_register(name, history)]
+    found += check_counts(by_register, counts)
+    return operations, found
+
+
+def check_counts(by_register: dict[str, list[list]], counts: list[tuple[float, float, int]]) -> list[str]:
+    """Nothing is deleted, so a count holds every register written before it, and never shrinks."""
+    firsts = [min((o[4] for o in history if o[0] == "w"), default=None) for history in by_register.values()]
+    added = sorted(end for end in firsts if end is not None)
+    found = [f"count {value} after {bisect.bisect_left(added, begin)} registers had been added"
+             for begin, _, value in counts if value < bisect.bisect_left(added, begin)]
     highest = HighWater([(end, value) for _, end, value in counts])
     found += [f"count {value} after {highest.before(begin)} had been counted"
               for begin, _, value in counts if value < highest.before(begin)]
-    return operations, found
+    return found
 
 
 def check_the_checker() -> None:
@@ -98,6 +108,9 @@ def check_the_checker() -> None:
     assert check_register("x", [write, ["r", "x", 2, 2.0, 3.0]]), "a version from nowhere goes unnoticed"
     late = ["w", "x", 1, 0.0, 9.0]
     assert check_register("x", [late, ["r", "x", 1, 2.0, 3.0], ["q", "x", 0, 4.0, 5.0]]), "going back goes unnoticed"
+    assert check_counts({"x": [write]}, [(2.0, 3.0, 0)]), "a count without an added record goes unnoticed"
+    assert check_counts({}, [(0.0, 1.0, 2), (2.0, 3.0, 1)]), "a shrinking count goes unnoticed"
+    assert not check_counts({"x": [write]}, [(0.5, 3.0, 0), (3.5, 4.0, 1)])
     assert not check_register("x", [late, ["r", "x", 0, 2.0, 3.0], ["r", "x", 1, 2.5, 3.5]])
 
 
