@@ -248,6 +248,18 @@ TEST_CASE("api: the schema and the dimension grow with what is written", "[daemo
   REQUIRE(keys["s"].contains("string"));
 }
 
+TEST_CASE("api: records that are passed over do not grow the schema", "[daemon][api]") {
+  ApiFixture api;
+  const std::string path = Filled(api);
+  const Tree before = api.Collection("docs")["schema"];
+  api.Send("POST", path + "/update", R"({"ids":["unknown"],"metadatas":[{"new":1}]})");
+  api.Send("POST", path + "/add", R"({"ids":["a"],"embeddings":[[1,2]],"metadatas":[{"new":1}]})");
+  REQUIRE(api.Collection("docs")["schema"] == before);
+  api.Send("POST", path + "/update", R"({"ids":["a"],"metadatas":[{"new":1,"gone":null}]})");
+  REQUIRE(api.Collection("docs")["schema"]["keys"].contains("new"));
+  REQUIRE_FALSE(api.Collection("docs")["schema"]["keys"].contains("gone"));
+}
+
 TEST_CASE("api: the dimension is fixed by the first vector and stays", "[daemon][api]") {
   ApiFixture api;
   const std::string path = Filled(api);
