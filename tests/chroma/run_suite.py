@@ -119,7 +119,8 @@ def run_part(part: str, options: argparse.Namespace, children: list) -> Outcome:
             outcome.output = child.communicate()[0]
             outcome.code = child.returncode
             if not server.alive():
-                outcome.output += f"\nthe server died: {server.tail()}"
+                outcome.output += (f"\nthe server died with {server.process.returncode} (negative: the "
+                                   f"signal): {server.tail()}")
                 outcome.code = outcome.code or 1
         lines = work / "outcomes"
         for line in lines.read_text().splitlines() if lines.exists() else ():
