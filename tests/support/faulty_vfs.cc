@@ -137,7 +137,7 @@ int ShmLock(sqlite3_file* handle, int first, int count, int flags) {
   return locked ? SQLITE_OK : SQLITE_BUSY;
 }
 
-void ShmBarrier(sqlite3_file*) { std::atomic_thread_fence(std::memory_order_seq_cst); }
+void ShmBarrier(sqlite3_file* handle) { Of(handle).locks->Barrier(); }
 
 int ShmUnmap(sqlite3_file* handle, int) {
   Of(handle).locks->Unmap(&Of(handle));

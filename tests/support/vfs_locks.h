@@ -30,6 +30,9 @@ class VfsLocks {
   bool LockShared(Owner owner, int slot);
   bool LockExclusive(Owner owner, int first, int count);
   void UnlockSlots(Owner owner, int first, int count);
+  // Orders what is read and written in the shared memory. A lock, since ThreadSanitizer knows no
+  // fences.
+  void Barrier() { MutexLock lock(mutex_); }
 
  private:
   struct Slot {
