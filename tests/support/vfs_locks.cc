@@ -48,7 +48,7 @@ void* VfsLocks::Map(Owner owner, int index, int bytes, bool make) {
 }
 
 void VfsLocks::Unmap(Owner owner) {
-  UnlockSlots(owner, 0, static_cast<int>(slots_.size()));
+  UnlockSlots(owner, 0, kSlots);
   MutexLock lock(mutex_);
   users_.erase(owner);
   if (users_.empty()) regions_.clear();

@@ -40,6 +40,8 @@ class VfsLocks {
     Owner exclusive = nullptr;
   };
 
+  static constexpr int kSlots = 8;  // SQLITE_SHM_NLOCK
+
   mutable Mutex mutex_;
   std::set<Owner> readers_ GUARDED_BY(mutex_);
   Owner reserved_ GUARDED_BY(mutex_) = nullptr;
@@ -47,7 +49,7 @@ class VfsLocks {
   Owner exclusive_ GUARDED_BY(mutex_) = nullptr;
   std::set<Owner> users_ GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<char[]>> regions_ GUARDED_BY(mutex_);
-  std::array<Slot, 8> slots_ GUARDED_BY(mutex_);
+  std::array<Slot, kSlots> slots_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pannier::test
