@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.." || exit 2
 venv="${PANNIER_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/pannier/venv}"
 python=$venv/bin/python
 step=scripts/step.sh
-steps=(format shellcheck asan-build tidy asan fuzz tsan-build tsan metrics chroma-socket
+steps=(format shellcheck asan-build tidy asan fuzz tsan-build tsan metrics metrics-page chroma-socket
   chroma-tcp)
 for name in "${steps[@]}"; do rm -f "build/log/$name.count"; done
 
@@ -85,6 +85,7 @@ $step tsan-build bash -c \
   'build_with build/check-tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPANNIER_SANITIZE=thread'
 $step tsan bash -c run_tsan
 $step metrics "$python" tests/metrics/check_metrics.py
+$step metrics-page "$python" scripts/metrics_reference.py --check
 # Two servers and two clients keep both cores busy.
 $step chroma-socket bash -c 'run_suite socket' &
 $step chroma-tcp bash -c 'run_suite tcp'
