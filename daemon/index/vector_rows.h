@@ -36,7 +36,9 @@ class VectorRows {
   const std::shared_ptr<Codes>& codes() const { return codes_; }
   model::Space space() const { return space_; }
   uint32_t dimension() const { return dimension_; }
-  uint64_t bytes() const { return versions_.bytes() + vectors_.bytes() + inverse_norms_.bytes(); }
+  uint64_t bytes() const {
+    return versions_.bytes() + vectors_.bytes() + inverse_norms_.bytes() + codes_->bytes();
+  }
 
  private:
   const model::Space space_;

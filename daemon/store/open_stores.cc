@@ -100,9 +100,9 @@ int OpenStores::CloseUnusedSince(SteadyTime before) {
       return slot.store != nullptr && slot.store.use_count() == 1 && slot.last_used < before;
     });
     if (idle == table_.end()) return closed;
+    evicted_total_.fetch_add(1, std::memory_order_relaxed);  // before it can be seen to be gone
     CloseSlot(idle);
     ++closed;
-    evicted_total_.fetch_add(1, std::memory_order_relaxed);
   }
 }
 

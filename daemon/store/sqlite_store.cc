@@ -151,13 +151,15 @@ void SqliteStore::Upkeep() {
         0, WriteQueue::Company::kBare, WithoutDeadline());
     if (!moved.ok()) return;  // the next commit asks again
   }
-  for (const auto& [id, entry] : published_.Get()->entries()) {
+  const auto map = published_.Get();  // held while it is walked
+  for (const auto& [id, entry] : map->entries()) {
     const auto vectors = entry.indexes->vectors();
     if (vectors && vectors->WantsGraph()) host_.WantGraph(vectors);
   }
   const Status compacted = Run(
       [this]() -> Status {
-        for (const auto& [id, entry] : published_.Get()->entries()) {
+        const auto map = published_.Get();  // held while it is walked
+        for (const auto& [id, entry] : map->entries()) {
           if (const auto vectors = entry.indexes->vectors()) vectors->Compact();
           if (const auto attributes = entry.indexes->attributes()) attributes->Compact();
         }
@@ -175,14 +177,15 @@ Result<ReaderPool::Lease> SqliteStore::AcquireReader(const CallContext& call) {
 }
 
 void SqliteStore::DropCaches() {
-  for (const auto& [id, entry] : published_.Get()->entries()) entry.indexes->Drop();
+  const auto map = published_.Get();  // held while it is walked
+  for (const auto& [id, entry] : map->entries()) entry.indexes->Drop();
   readers_.CloseIdle();
 }
 
 uint64_t SqliteStore::memory_bytes() const {
   uint64_t bytes = 0;
-  for (const auto& [id, entry] : published_.Get()->entries())
-    bytes += entry.indexes->memory_bytes();
+  const auto map = published_.Get();  // held while it is walked
+  for (const auto& [id, entry] : map->entries()) bytes += entry.indexes->memory_bytes();
   return bytes;
 }
 
@@ -197,7 +200,8 @@ uint64_t SqliteStore::bytes_on_disk() const {
 
 SqliteStore::Totals SqliteStore::totals() const {
   Totals totals;
-  for (const auto& [id, entry] : published_.Get()->entries()) {
+  const auto map = published_.Get();  // held while it is walked
+  for (const auto& [id, entry] : map->entries()) {
     ++totals.collections;
     totals.records += entry.indexes->records.load(std::memory_order_relaxed);
     if (const auto vectors = entry.indexes->vectors()) totals.tail += vectors->tail_size();

@@ -210,7 +210,8 @@ Result<CollectionStatus> SqliteStore::Describe(const Uuid& id, const CallContext
 }
 
 Status SqliteStore::Warm(const CallContext& call) {
-  for (const auto& [id, entry] : published_.Get()->entries()) {
+  const auto map = published_.Get();  // held while it is walked
+  for (const auto& [id, entry] : map->entries()) {
     if (entry.indexes->vectors() == nullptr && entry.info->dimension) TRY(LoadVectors(entry, call));
   }
   return {};

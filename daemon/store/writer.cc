@@ -87,7 +87,8 @@ Status Writer::Commit() {
   if (map_ != nullptr) published_.Set(std::move(map_));
   // Every loaded cache learns of every commit, also those it had no part in: readers ask for the
   // store's sequence.
-  for (const auto& [id, entry] : published_.Get()->entries()) {
+  const auto map = published_.Get();  // held while it is walked
+  for (const auto& [id, entry] : map->entries()) {
     if (const auto vectors = entry.indexes->vectors()) vectors->Commit(sequence_);
     if (const auto attributes = entry.indexes->attributes()) attributes->Commit(sequence_);
   }

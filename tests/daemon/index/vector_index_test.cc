@@ -265,7 +265,21 @@ TEST_CASE("vectors: the widest dimension works and an empty index is small", "[d
   const auto found = index.At(1)->Search(request, nullptr);
   REQUIRE(found.at(0).record == 21);
   REQUIRE(found.at(0).distance == Approx(0).margin(1e-6));
-  REQUIRE(index.memory_bytes() < 21 * 65'536 * sizeof(float) + 64'000);
+  REQUIRE(index.memory_bytes() < 21 * 65'536 * (sizeof(float) + 1) + 64'000);
+}
+
+TEST_CASE("vectors: memory counts floats, codes, versions and the graph", "[daemon][index]") {
+  VectorIndex index(OptionsOf(model::Space::kCosine, 64));
+  Random random(4);
+  for (RecordNumber record = 1; record <= 4'096; ++record) index.Put(1, record, random.Vector(64));
+  index.Commit(1);
+  // Per row: 256 bytes of floats, 64 of code and 16 with it, 4 of norm, 24 of versions, a little
+  // over 4 of map.
+  REQUIRE(index.memory_bytes() >= 4'096 * 368);
+  REQUIRE(index.memory_bytes() < 4'096 * 376);
+  const uint64_t without = index.memory_bytes();
+  REQUIRE(index.BuildGraph({}).ok());
+  REQUIRE(index.memory_bytes() >= without + 4'096 * 132);
 }
 
 TEST_CASE("vectors: a hundred small collections fit in a megabyte", "[daemon][index]") {
