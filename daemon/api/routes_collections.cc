@@ -190,8 +190,9 @@ class CollectionRoutes {
 
   Result<http::Response> Update(const Call& call) const {
     json::BorrowedDocument document;
+    const json::Value body = TRY(ParseBody(call.request, *document));
     const store::CollectionChange change =
-        TRY(ParseUpdate(TRY(ParseBody(call.request, *document)), limits_));
+        TRY(AfterTarget(stores_, call, ParseUpdate(body, limits_)));
     const Target target = TRY(FindTarget(stores_, call));
     if (change.name || change.metadata || change.configuration) {
       TRY(target.store->UpdateCollection(target.id, change, call.context));

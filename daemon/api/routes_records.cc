@@ -42,7 +42,7 @@ class RecordRoutes {
   Result<http::Response> Delete(const Call& call) const {
     json::BorrowedDocument document;
     const json::Value body = TRY(ParseBody(call.request, *document));
-    const DeleteRequest request = TRY(AfterTarget(call, ParseDelete(body, limits_)));
+    const DeleteRequest request = TRY(AfterTarget(stores_, call, ParseDelete(body, limits_)));
     const Target target = TRY(FindTarget(stores_, call));
     TRY(CheckFilter(target, request.selection));
     uint64_t deleted = 0;
@@ -104,19 +104,12 @@ class RecordRoutes {
   }
 
  private:
-  // As Chroma does: wrong values are complained of only where there is a collection.
-  template <typename T>
-  Result<T> AfterTarget(const Call& call, Result<T> parsed) const {
-    if (parsed.Is(Errc::kInvalidArgument)) TRY(FindTarget(stores_, call));
-    return parsed;
-  }
-
   // The document goes back to the thread before the store is asked: a waiting write should not hold
   // the memory of its body twice.
   Result<model::RecordBatch> ParseBatch(const Call& call, model::WriteKind kind) const {
     json::BorrowedDocument document;
     const json::Value body = TRY(ParseBody(call.request, *document));
-    return AfterTarget(call, ParseRecords(body, kind, limits_));
+    return AfterTarget(stores_, call, ParseRecords(body, kind, limits_));
   }
 
   template <typename Request>
@@ -125,7 +118,7 @@ class RecordRoutes {
       Result<WithInclude<Request>> (*parse)(const json::Value&, const ApiLimits&)) const {
     json::BorrowedDocument document;
     const json::Value body = TRY(ParseBody(call.request, *document));
-    return AfterTarget(call, parse(body, limits_));
+    return AfterTarget(stores_, call, parse(body, limits_));
   }
 
   store::Stores& stores_;

@@ -31,4 +31,17 @@ struct Target {
 //   kNotFound         "Collection [id] does not exist."
 Result<Target> FindTarget(store::Stores& stores, const Call& call);
 
+// Begins the complaint about a body that is no JSON, or has a word where only another may stand.
+inline constexpr std::string_view kNotJson = "Failed to parse the request body as JSON";
+
+// `parsed`, but where its values are wrong and there is no such collection either, the latter: as
+// Chroma does, which looks for the collection between shapes and values.
+template <typename T>
+Result<T> AfterTarget(store::Stores& stores, const Call& call, Result<T> parsed) {
+  if (parsed.Is(Errc::kInvalidArgument) && !parsed.error().what.starts_with(kNotJson)) {
+    TRY(FindTarget(stores, call));
+  }
+  return parsed;
+}
+
 }  // namespace pannier::api
