@@ -58,7 +58,7 @@ class Api::Impl {
     AddTenantRoutes(context, &router_);
     AddCollectionRoutes(context, &router_);
     AddRecordRoutes(context, &router_);
-    AddRefusedRoutes(&router_);
+    AddRefusedRoutes(context, &router_);
     AddStoreRoutes(context, &router_);
   }
 

@@ -64,8 +64,9 @@ std::optional<model::MetadataValue> ParseArray(const json::Value& array) {
 bool IsSparseVector(const json::Value& object) {
   const auto type = object.Find("#type");
   const auto indices = object.Find("indices"), values = object.Find("values");
-  return type && type->is_string() && type->AsString() == "sparse_vector" && indices &&
-         indices->is_array() && values && values->is_array();
+  // The mark may be missing, as older clients leave it out.
+  const bool marked = !type || (type->is_string() && type->AsString() == "sparse_vector");
+  return marked && indices && indices->is_array() && values && values->is_array();
 }
 
 Result<model::MetadataValue> ParseValue(const json::Value& value, Nulls nulls,
@@ -93,8 +94,7 @@ Result<model::MetadataValue> ParseValue(const json::Value& value, Nulls nulls,
     }
     case json::Kind::kObject:
       if (!IsSparseVector(value)) return wrong();
-      return Unimplemented("Unimplemented: Sparse vector is not supported for local chroma: " +
-                           std::string(key));
+      return model::MetadataValue();
   }
   return wrong();
 }
@@ -175,13 +175,21 @@ Result<ParsedMetadata> ParseMetadata(const json::Value& value, Nulls nulls, std:
     }
     if (!parsed.bad_key) parsed.bad_key = WhyBad(key);
     parsed.has_array = parsed.has_array || member.is_array();
-    const bool empty_array =
-        member.is_array() && std::holds_alternative<std::monostate>(read.value());
-    if (!empty_array) collector.Put(key, std::move(read).value());
+    if (member.is_object() && !parsed.sparse) parsed.sparse = key;
+    // Empty arrays and sparse vectors have no value to keep. To an update an empty array is a new
+    // value that is nothing, which deletes the key as null does.
+    const bool deletes = nulls == Nulls::kDelete && !member.is_object();
+    const bool left_out = std::holds_alternative<std::monostate>(read.value()) && !deletes;
+    if (!left_out) collector.Put(key, std::move(read).value());
     return true;
   });
   TRY(std::move(status));
   return parsed;
+}
+
+Error SparseUnsupported(std::string_view key) {
+  return Unimplemented("Unimplemented: Sparse vector is not supported for local chroma: " +
+                       std::string(key));
 }
 
 Status CheckMetadataSize(const model::Metadata& metadata, const ApiLimits& limits) {
@@ -204,7 +212,9 @@ Result<model::Metadata> ParseCollectionMetadata(const json::Value& value, Nulls 
   const auto refuse = [&](const std::string& why) {
     return InvalidArgument("Validation error: " + std::string(field) + ": " + why);
   };
-  if (parsed.has_array) return refuse("Metadata of a collection cannot hold arrays");
+  if (parsed.has_array || parsed.sparse) {
+    return refuse("Metadata of a collection cannot hold arrays or sparse vectors");
+  }
   if (parsed.bad_key) return refuse(*parsed.bad_key);
   if (value.size() == 0) return refuse("Metadata cannot be empty");
   TRY(CheckMetadataSize(parsed.values, limits));

@@ -20,13 +20,16 @@ enum class Nulls { kRefused, kDelete };
 struct ParsedMetadata {
   model::Metadata values;
   std::optional<std::string> bad_key;  // why a key cannot be: "Metadata key cannot be empty"
-  bool has_array = false;              // also of an empty one, which `values` leaves out
+  bool has_array = false;              // also of an empty one, which is no value
+  std::optional<std::string> sparse;   // a key with a sparse vector, which `values` leaves out
 };
 
 // Reads an object.
-//   kMalformed      not an object; a value that is none of metadata's kinds
-//   kUnimplemented  a sparse vector
+//   kMalformed  not an object; a value that is none of metadata's kinds
 Result<ParsedMetadata> ParseMetadata(const json::Value& value, Nulls nulls, std::string_view path);
+
+// What this server does not keep; for the caller to answer once all shapes are right.
+Error SparseUnsupported(std::string_view key);
 
 //   kInvalidArgument  more keys or bytes than allowed
 Status CheckMetadataSize(const model::Metadata& metadata, const ApiLimits& limits);

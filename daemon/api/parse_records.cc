@@ -39,6 +39,7 @@ Result<std::vector<std::optional<std::string>>> ReadTexts(const Field& field,
 struct Metadatas {
   std::vector<std::optional<model::Metadata>> list;
   std::optional<size_t> bad_key_at;
+  std::optional<std::string> sparse;  // the first key with a sparse vector
 };
 
 Status AppendMetadata(const json::Value& element, Nulls nulls, Metadatas* out) {
@@ -48,6 +49,7 @@ Status AppendMetadata(const json::Value& element, Nulls nulls, Metadatas* out) {
   }
   const size_t index = out->list.size();
   ParsedMetadata parsed = TRY(ParseMetadata(element, nulls, Indexed("metadatas", index)));
+  if (parsed.sparse && !out->sparse) out->sparse = parsed.sparse;
   bool bad = parsed.bad_key.has_value();
   for (const auto& entry : parsed.values) bad = bad || entry.first.starts_with("chroma:");
   if (bad && !out->bad_key_at) out->bad_key_at = index;
@@ -156,6 +158,7 @@ Result<RecordBatch> ParseRecords(const json::Value& body, WriteKind kind, const 
                            std::to_string(*metadatas.bad_key_at));
   }
   TRY(CheckSizes(batch, limits));
+  if (metadatas.sparse) return SparseUnsupported(*metadatas.sparse);
   if (batch.has_vector.empty()) batch.has_vector.assign(batch.ids.size(), false);
   return batch;
 }

@@ -19,8 +19,8 @@ void AddSystemRoutes(const RouteContext& context, Router* router);  // heartbeat
 void AddTenantRoutes(const RouteContext& context, Router* router);  // tenants and databases
 void AddCollectionRoutes(const RouteContext& context, Router* router);
 void AddRecordRoutes(const RouteContext& context, Router* router);
-void AddRefusedRoutes(Router* router);                             // what one node has not
-void AddStoreRoutes(const RouteContext& context, Router* router);  // /pannier/v1
+void AddRefusedRoutes(const RouteContext& context, Router* router);  // what one node has not
+void AddStoreRoutes(const RouteContext& context, Router* router);    // /pannier/v1
 
 // Where the routes of collections and of records begin.
 inline constexpr const char* kDatabasePath = "/api/v2/tenants/{tenant}/databases/{database}";

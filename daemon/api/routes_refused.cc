@@ -1,6 +1,7 @@
 // What a single node does not do. Chroma's own refuses the same; clients know these answers.
 #include "daemon/api/errors.h"
 #include "daemon/api/routes.h"
+#include "daemon/api/target.h"
 
 namespace pannier::api {
 namespace {
@@ -22,7 +23,7 @@ Result<http::Response> NoTransactions(const Call&) {
 
 }  // namespace
 
-void AddRefusedRoutes(Router* router) {
+void AddRefusedRoutes(const RouteContext& context, Router* router) {
   using service::Scope;
   const std::string base = std::string(kDatabasePath) + "/collections/{collection}";
   const auto add = [&](const char* method, const char* path, Scope scope, Route::Handler handler,
@@ -34,7 +35,11 @@ void AddRefusedRoutes(Router* router) {
              "executor"),
       BodyRule::kRecords);
   add("POST", "/fork", Scope::kWrite, Refuse("Collection forking is unsupported for local chroma"));
-  add("GET", "/fork_count", Scope::kRead, Refuse("Count forks is unsupported for local chroma"));
+  add("GET", "/fork_count", Scope::kRead,
+      [&stores = context.stores](const Call& call) -> Result<http::Response> {
+        TRY(FindTarget(stores, call));  // Chroma says first when there is no such collection
+        return Unimplemented("Count forks is unsupported for local chroma");
+      });
   const std::string functions = "Attached functions are unsupported for local chroma";
   add("POST", "/functions/attach", Scope::kWrite, Refuse(functions));
   add("POST", "/attached_functions/{function}/detach", Scope::kWrite, Refuse(functions));

@@ -38,9 +38,8 @@ inline constexpr std::string_view kNotJson = "Failed to parse the request body a
 // Chroma does, which looks for the collection between shapes and values.
 template <typename T>
 Result<T> AfterTarget(store::Stores& stores, const Call& call, Result<T> parsed) {
-  if (parsed.Is(Errc::kInvalidArgument) && !parsed.error().what.starts_with(kNotJson)) {
-    TRY(FindTarget(stores, call));
-  }
+  const bool of_values = parsed.Is(Errc::kInvalidArgument) || parsed.Is(Errc::kUnimplemented);
+  if (of_values && !parsed.error().what.starts_with(kNotJson)) TRY(FindTarget(stores, call));
   return parsed;
 }
 

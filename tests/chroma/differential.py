@@ -110,7 +110,8 @@ class Differ:
                 self.deviated[known.name] += count
                 if known.repair:
                     known.repair(case)
-        if left.status == right.status == 400 and request.kind in ("add", "upsert", "update"):
+        refused = left.status >= 400 and right.status >= 400
+        if refused and request.kind in ("add", "upsert", "update"):
             self.align_dimensions(request, count)
         if count:
             self.kinds[request.kind] += 1

@@ -228,7 +228,7 @@ TEST_CASE("api: what one node does not do is said as Chroma says it", "[daemon][
   const std::vector<std::tuple<std::string, std::string, int, std::string>> table = {
       {"POST", "/search", 501, "ChromaError"},
       {"POST", "/fork", 501, "ChromaError"},
-      {"GET", "/fork_count", 501, "ChromaError"},
+      {"GET", "/fork_count", 404, "NotFoundError"},  // of a collection that is not there
       {"POST", "/functions/attach", 501, "ChromaError"},
       {"POST", "/attached_functions/f/detach", 501, "ChromaError"},
       {"POST", "/attached_functions/f/add_input", 501, "ChromaError"},
@@ -241,6 +241,7 @@ TEST_CASE("api: what one node does not do is said as Chroma says it", "[daemon][
     REQUIRE(answer.status == status);
     REQUIRE(answer.error() == error);
   }
+  REQUIRE(api.Get(api.NewCollection("docs") + "/fork_count").status == 501);
 }
 
 TEST_CASE("api: a request past its deadline is 504 and stores nothing", "[daemon][api]") {

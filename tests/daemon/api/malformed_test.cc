@@ -156,6 +156,9 @@ TEST_CASE("api: add and upsert refuse", "[daemon][api][malformed]") {
       {R"({"ids":["q"],"embeddings":[[1,2]],)"
        R"("metadatas":[{"a":{"#type":"sparse_vector","indices":[1],"values":[1.0]}}]})",
        501, "Unimplemented: Sparse vector is not supported for local chroma: a"},
+      {R"({"ids":["q","r"],"embeddings":[[1,2],[1,2]],)"
+       R"("metadatas":[{"a":{"#type":"sparse_vector","indices":[],"values":[]}},{"a":{}}]})",
+       422, "metadatas[1].a"},  // shapes come first
       {R"({"ids":["q"],"embeddings":[]})", 400, inconsistent},
       {R"({"ids":["q"],"embeddings":[[1,2],[3,4]]})", 400, inconsistent},
       {R"({"ids":[],"embeddings":[[1,2]]})", 400, inconsistent},
