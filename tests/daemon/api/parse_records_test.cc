@@ -42,17 +42,20 @@ TEST_CASE("parse records: absent and null lists are empty, null items stay", "[d
   REQUIRE(bare.has_vector == std::vector<bool>{false});
 }
 
-TEST_CASE("parse records: metadata keeps kinds, drops empty arrays, deletes by null",
+TEST_CASE("parse records: metadata keeps kinds, deletes by null and by empty arrays",
           "[daemon][api]") {
   const auto batch = Parse(
       R"({"ids":["a","b","c","d"],"metadatas":[{"i":1,"f":1.0,"mix":[1,2.5],"e":[],"n":null,"i":2},)"
       R"({},{"e":[]},null]})",
       WriteKind::kUpdate);
-  const model::Metadata want = {
-      {"i", int64_t{2}}, {"f", 1.0}, {"mix", std::vector<double>{1, 2.5}}, {"n", std::monostate()}};
+  const model::Metadata want = {{"i", int64_t{2}},
+                                {"f", 1.0},
+                                {"mix", std::vector<double>{1, 2.5}},
+                                {"e", std::monostate()},
+                                {"n", std::monostate()}};
   REQUIRE(batch.metadatas[0] == want);
   REQUIRE_FALSE(batch.metadatas[1].has_value());
-  REQUIRE_FALSE(batch.metadatas[2].has_value());
+  REQUIRE(batch.metadatas[2] == model::Metadata{{"e", std::monostate()}});
   REQUIRE_FALSE(batch.metadatas[3].has_value());
 }
 

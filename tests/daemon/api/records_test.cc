@@ -237,6 +237,14 @@ TEST_CASE("api: metadata keeps values and types", "[daemon][api]") {
   REQUIRE(Tree::parse(updated)["metadatas"][0]["wide"].is_number_float());
 }
 
+TEST_CASE("api: an empty array deletes a key, as null does", "[daemon][api]") {
+  ApiFixture api;
+  const std::string path = Filled(api);
+  api.Send("POST", path + "/update", R"({"ids":["a"],"metadatas":[{"k":[],"l":[],"new":[]}]})");
+  REQUIRE(All(api, path)["metadatas"][0] == Tree{{"f", 1.0}, {"s", "x"}});
+  REQUIRE(api.Post(path + "/get", {{"where", {{"k", 1}}}}).json()["ids"].empty());
+}
+
 TEST_CASE("api: the schema and the dimension grow with what is written", "[daemon][api]") {
   ApiFixture api;
   Filled(api);
