@@ -191,7 +191,7 @@ def without_extra_bools(left, right):
     keys, known = {}, right["schema"].get("keys", {})
     for key, types in left["schema"].get("keys", {}).items():
         kept = {name: value for name, value in types.items() if name != "bool" or name in known.get(key, {})}
-        if kept:
+        if kept or not types:
             keys[key] = kept
     return {**left, "schema": {**left["schema"], "keys": keys}}
 
@@ -266,8 +266,9 @@ def metadata_of_uri(case: Case) -> bool:
 
 
 def nothing_on_disk(case: Case) -> bool:
-    return (case.request.kind in ("get", "query") and case.statuses(500, 200)
-            and "Nothing found on disk" in case.oracle.message)
+    unknown_id = case.subject.status == 404 and "Error finding id" in case.subject.message
+    return (case.request.kind in ("get", "query") and "Nothing found on disk" in case.oracle.message
+            and (case.statuses(500, 200) or (case.oracle.status == 500 and unknown_id)))
 
 
 def batch_size(case: Case) -> bool:
