@@ -52,8 +52,7 @@ class ChunkedArray {
     for (; rows_ < rows; ++rows_) {
       const Place place = PlaceOf(rows_);
       if (chunks_[place.chunk] == nullptr) Allocate(place.chunk);
-      std::memset(static_cast<void*>(chunks_[place.chunk] + place.offset * width_), 0,
-                  width_ * sizeof(T));
+      std::memset(static_cast<void*>(chunks_[place.chunk] + place.offset * width_), 0, RowBytes());
     }
     bytes_.store(CountBytes(), std::memory_order_relaxed);
   }
@@ -81,15 +80,17 @@ class ChunkedArray {
     const Place place = PlaceOf(row);
     return chunks_[place.chunk] + place.offset * width_;
   }
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): of what is stored, and that may be a pointer
+  size_t RowBytes() const { return width_ * sizeof(T); }
   void Allocate(int chunk) {
-    const size_t bytes = RowsOf(chunk) * width_ * sizeof(T);
+    const size_t bytes = RowsOf(chunk) * RowBytes();
     chunks_[chunk] = static_cast<T*>(::operator new(bytes, kAlignment));
     WantHugePages(chunks_[chunk], bytes);
   }
   uint64_t CountBytes() const {
     if (rows_ == 0) return 0;
     const Place last = PlaceOf(rows_ - 1);
-    const uint64_t row_bytes = width_ * sizeof(T);
+    const uint64_t row_bytes = RowBytes();
     const uint64_t before = last.chunk == 0 ? 0 : RowsOf(last.chunk) * row_bytes;
     const uint64_t whole = RowsOf(last.chunk) * row_bytes;
     const uint64_t touched = (last.offset + 1) * row_bytes;

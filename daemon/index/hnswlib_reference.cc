@@ -103,7 +103,7 @@ class HnswlibGraph::Impl {
     const uint64_t per_element = hnsw_.size_data_per_element_ + sizeof(std::mutex) + sizeof(int) +
                                  sizeof(char*) + 40 + 2 * sizeof(hnswlib::vl_type);
     return count * per_element + count / hnsw_.M_ * hnsw_.size_links_per_element_ +
-           hnsw_.max_update_element_locks * sizeof(std::mutex);
+           decltype(hnsw_)::max_update_element_locks * sizeof(std::mutex);
   }
 
  private:

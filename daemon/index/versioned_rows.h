@@ -66,7 +66,7 @@ class VersionedRows {
   void ForEachVisible(const Look& look, uint32_t begin, Visit visit) const {
     while (begin < look.end) {
       const Row* run = rows_[begin];
-      const uint32_t length = std::min(look.end - begin, rows_.RunLength(begin));
+      const uint32_t length = std::min(look.end - begin, ChunkedArray<Row>::RunLength(begin));
       for (uint32_t i = 0; i < length; ++i) {
         if (look.at < run[i].died.load(std::memory_order_relaxed)) visit(begin + i, run[i].record);
       }

@@ -116,7 +116,7 @@ Status Stores::Impl::FinishIntents() {
 // Only in a catalog without any tenant: who deletes the default database does not find it back
 // after a restart.
 Status Stores::Impl::MakeDefaults() {
-  const Status found = catalog_->FindTenant(kDefaultTenant);
+  Status found = catalog_->FindTenant(kDefaultTenant);
   if (!found.Is(Errc::kNotFound)) return found;
   return MakeDatabase({Uuid(), Uuid::Random(), kDefaultTenant, kDefaultDatabase},
                       /*with_tenant=*/true);

@@ -27,7 +27,8 @@ class Uuid {
   bool IsNil() const { return *this == Uuid(); }
   const std::array<uint8_t, 16>& bytes() const { return bytes_; }
 
-  auto operator<=>(const Uuid&) const = default;
+  auto operator<=>(const Uuid&) const =
+      default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 errs here
 
  private:
   std::array<uint8_t, 16> bytes_{};

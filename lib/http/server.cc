@@ -29,7 +29,7 @@ Server::Impl::~Impl() { Stop(std::chrono::milliseconds(0)); }
 Status Server::Impl::Start() {
   CHECK(!started_);
   poller_ = TRY(Poller::Make());
-  const Status bound = BindAll();
+  Status bound = BindAll();
   if (!bound.ok()) {
     RemoveNames();
     unix_listeners_.clear();

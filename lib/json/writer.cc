@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -61,8 +62,8 @@ size_t PlainPrefix(const char* data, size_t size) {
 template <typename T>
 char* WriteNumber(T number, char* begin) {
   if (!std::isfinite(number)) {
-    std::memcpy(begin, "null", 4);
-    return begin + 4;
+    constexpr std::string_view kNull = "null";
+    return std::copy(kNull.begin(), kNull.end(), begin);
   }
   const std::to_chars_result written = std::to_chars(begin, begin + kNumberBytesMax - 2, number);
   CHECK(written.ec == std::errc());
