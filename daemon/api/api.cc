@@ -40,6 +40,13 @@ http::Response TooLarge(BodyRule rule) {
   return response;
 }
 
+// Defects are errors; what passes by itself is a warning; what we never do is no news.
+LogLevel LevelOf(Errc code) {
+  if (code == Errc::kUnimplemented) return LogLevel::kDebug;
+  const bool defect = code == Errc::kInternal || code == Errc::kCorruption;
+  return defect ? LogLevel::kError : LogLevel::kWarn;
+}
+
 http::Response Unauthenticated(bool has_token) {
   http::Response response =
       ErrorAnswer(401, "AuthError", has_token ? "Unknown token" : "This server asks for a token");
@@ -140,8 +147,7 @@ class Api::Impl {
     http::Response response = ErrorAnswer(error);
     if (response.status >= 500) {
       response.headers.emplace_back("chroma-trace-id", RandomHex(16));
-      const bool defect = error.code == Errc::kInternal || error.code == Errc::kCorruption;
-      Log(defect ? LogLevel::kError : LogLevel::kWarn, "request failed")
+      Log(LevelOf(error.code), "request failed")
           .Add("trace_id", response.headers.back().second)
           .Add("status", response.status)
           .Add("error", error.what)

@@ -27,8 +27,8 @@ class Uuid {
   bool IsNil() const { return *this == Uuid(); }
   const std::array<uint8_t, 16>& bytes() const { return bytes_; }
 
-  auto operator<=>(const Uuid&) const =
-      default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 errs here
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 errs on a defaulted comparison
+  auto operator<=>(const Uuid&) const = default;
 
  private:
   std::array<uint8_t, 16> bytes_{};
