@@ -135,6 +135,12 @@ Status SqliteStore::Flush(const CallContext& call) {
   return Run(checkpoint, 0, WriteQueue::Company::kBare, call);
 }
 
+Result<std::unique_ptr<StorePin>> SqliteStore::Pin(const CallContext&) {
+  return Unimplemented("pin");
+}
+Result<uint64_t> SqliteStore::Compact(const CallContext&) { return Unimplemented("compact"); }
+Status SqliteStore::RebuildIndexes(const CallContext&) { return Unimplemented("rebuild"); }
+
 void SqliteStore::Upkeep() {
   if (shrink_wanted_) {
     const Status shrunk =

@@ -48,6 +48,9 @@ class SqliteStore final : public Store {
   Result<CollectionStatus> Describe(const Uuid& id, const CallContext& call) override;
 
   Status Flush(const CallContext& call) override;
+  Result<std::unique_ptr<StorePin>> Pin(const CallContext& call) override;
+  Result<uint64_t> Compact(const CallContext& call) override;
+  Status RebuildIndexes(const CallContext& call) override;
   Status Warm(const CallContext& call) override;
   index::Sequence sequence() const override { return sequence_.load(std::memory_order_acquire); }
 

@@ -31,6 +31,7 @@
 #include "daemon/model/collection.h"
 #include "daemon/model/configuration.h"
 #include "daemon/model/records.h"
+#include "daemon/store/store_pin.h"
 #include "lib/core/clock.h"
 #include "lib/core/result.h"
 #include "lib/core/uuid.h"
@@ -48,6 +49,7 @@ struct NewCollection {
   std::optional<std::string> metadata;  // canonical JSON object, not empty
   model::IndexDescription index;
   bool get_or_create = false;
+  std::optional<Uuid> id;  // for imports and merges, which keep ids; nothing: a fresh one
 };
 
 struct CollectionChange {
@@ -117,6 +119,14 @@ class Store {
   // --- upkeep ---
   // Moves the write-ahead log into the file.
   virtual Status Flush(const CallContext& call) = 0;
+  // Moves the whole log into the file and holds the file still (store_pin.h).
+  //   kDeadlineExceeded  readers of the log did not end in time
+  virtual Result<std::unique_ptr<StorePin>> Pin(const CallContext& call) = 0;
+  // Gives free pages back to the file system, in steps between which writes go on. Returns the
+  // bytes that the file shrank by.
+  virtual Result<uint64_t> Compact(const CallContext& call) = 0;
+  // Throws all caches away and builds them anew from the rows.
+  virtual Status RebuildIndexes(const CallContext& call) = 0;
   // Loads what queries will need.
   virtual Status Warm(const CallContext& call) = 0;
   // The newest committed sequence.

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/store/journal.h"
+#include "daemon/store/replacement.h"
 #include "daemon/store/store.h"
 #include "lib/core/clock.h"
 #include "lib/core/result.h"
@@ -114,6 +116,38 @@ class Stores {
   Result<StoreInfo> Describe(const std::string& tenant, const std::string& database);
   StoreStats stats() const;
   const Uuid& instance_id() const;
+
+  // --- whole stores, for operations (replacement.h) ---
+  Journal& journal();
+  // A new, empty folder `<data>/staging/<operation>`; what a crash leaves there is removed at
+  // start, and by RemoveStaging().
+  Result<std::string> MakeStaging(const Uuid& operation);
+  Status RemoveStaging(const Uuid& operation);
+  // The folder's id, which also names the store in repositories.
+  Result<Uuid> StoreId(const std::string& tenant, const std::string& database);  // kNotFound
+  // Returns once no write is in flight.
+  //   kNotFound           no such database
+  //   kConflict           fenced already
+  //   kDeadlineExceeded   writes did not end in time
+  Result<WriteFence> FenceWrites(const std::string& tenant, const std::string& database,
+                                 SteadyTime deadline);
+  // Makes `staged` (a synced folder in staging, with a sound store.db) the database's store; the
+  // old one goes to quarantine. Requests that come meanwhile wait (at most open_patience), and
+  // those in flight are waited for until `deadline`. Done once per `operation`: repeated, it is ok.
+  //   kNotFound, kDeadlineExceeded  nothing has changed
+  Status Replace(const Uuid& operation, const std::string& tenant, const std::string& database,
+                 const std::string& staged, std::string_view why,
+                 std::optional<WallTime> quarantine_expires, SteadyTime deadline);
+  // Makes `staged` a new database (and its tenant, if that is new).
+  //   kConflict  the name is taken
+  Status Install(const Uuid& operation, const std::string& tenant, const std::string& database,
+                 const std::string& staged);
+  Result<std::vector<QuarantinedStore>> ListQuarantine();
+  // Back under its old name, or under a new one.
+  //   kNotFound  not there.   kConflict  the name is taken
+  Status Release(const Uuid& quarantined, const std::string& tenant, const std::string& database);
+  // Removes for ever.
+  Status RemoveQuarantined(const Uuid& quarantined);
 
  private:
   class Impl;

@@ -1,0 +1,59 @@
+// Takes, proves and brings back snapshots: between a store (or a folder) and a repository.
+// docs/architecture.md, "A snapshot". Threads: any; each call works with at most `transfers`
+// threads of its own besides the caller's. Memory of a call: at most 64 MiB. Lifetime: arguments
+// outlive the call.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "daemon/store/store.h"
+#include "daemon/store/store_check.h"
+#include "lib/contract/manifest.h"
+#include "lib/core/clock.h"
+#include "lib/core/result.h"
+#include "lib/file/file_system.h"
+#include "lib/repository/repository.h"
+
+namespace pannier::snapshot {
+
+struct TakeOptions {
+  Uuid uid, owner, store;
+  std::string tenant, database, version;
+  std::optional<contract::Manifest> parent;  // whose chunks need not be sent again
+  std::string spool;  // an empty folder for changed chunks until they are sent
+  uint64_t spool_reserve_bytes = 256ull << 20;  // left free on the disk; what does not fit is sent
+                                                // while the store is pinned
+  uint32_t transfers = 4;
+  SteadyTime deadline;  // nothing is committed after it
+};
+
+// 1. pins the store; 2. cuts its file into chunks, hashes them, and spools those that the parent
+// does not have; 3. releases the pin and sends them; 4. commits the manifest, last. Until 4 nothing
+// exists but chunks that nobody names. Repeated with the same uid after a crash, it finds its
+// manifest and returns that.
+Result<contract::Manifest> Take(store::Store& source, repository::Repository& repository,
+                                const TakeOptions& options, file::FileSystem& files,
+                                const store::Progress& progress);
+
+// Fetches all files of a snapshot into `folder` (empty, existing) and syncs them. Every chunk is
+// checked against its digest.
+//   kCorruption, kNotFound  a chunk is damaged or lost; `what` names it
+Status Fetch(const contract::Manifest& manifest, repository::Repository& repository,
+             const std::string& folder, uint32_t transfers, file::FileSystem& files,
+             SteadyTime deadline, const store::Progress& progress);
+
+// Manifest: every chunk is there with its size and digest. Deep: fetched to `scratch`, checked in
+// full (store_check.h), counts compared with the manifest, sample queries with exact search. The
+// result is also recorded in the repository.
+Result<repository::Verification> Verify(const repository::SnapshotRef& snapshot,
+                                        const contract::Manifest& manifest,
+                                        repository::Repository& repository,
+                                        repository::VerifyLevel level, const std::string& scratch,
+                                        uint32_t transfers, file::FileSystem& files,
+                                        const Clock& clock, SteadyTime deadline,
+                                        const store::Progress& progress);
+
+}  // namespace pannier::snapshot

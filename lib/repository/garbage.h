@@ -1,0 +1,33 @@
+// Garbage collection: chunks that no manifest names. A chunk goes only when two runs, at least
+// `grace` apart, found it unreferenced, and it was not renewed in between; `grace` is longer than
+// any snapshot may take, so that chunks of one in progress are safe. Any error of listing or of
+// reading a manifest ends the run before anything is deleted. Threads: any; two runs at once only
+// repeat each other.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "lib/repository/repository.h"
+
+namespace pannier::repository {
+
+struct GarbageOptions {
+  std::chrono::seconds grace{24 * 3600};
+  bool dry_run = false;
+  uint64_t deletions_max = 100'000;  // in one run
+};
+
+struct GarbageReport {
+  uint64_t manifests = 0, chunks = 0, referenced = 0;
+  uint64_t candidates = 0;  // unreferenced now; deleted by a later run
+  uint64_t deleted = 0, deleted_bytes = 0;
+  uint64_t missing = 0;  // named by a manifest, yet not there: verify says which
+};
+
+//   kConflict  the repository is empty of manifests but not of chunks, and no manifest was ever
+//              seen by an earlier run: suspicious, nothing is deleted
+Result<GarbageReport> CollectGarbage(Repository& repository, const Clock& clock,
+                                     const GarbageOptions& options, SteadyTime deadline);
+
+}  // namespace pannier::repository
