@@ -62,32 +62,13 @@ class RecordRoutes {
 
   Result<http::Response> Get(const Call& call) const {
     WithInclude<model::GetRequest> parsed = TRY(ParseBodyWith(call, ParseGet));
-    const Target target = TRY(FindTarget(stores_, call));
-    TRY(CheckFilter(target, parsed.request.selection));
-    AnswerWriter answer(parsed.request.include, std::move(parsed.include), std::nullopt,
-                        limits_.answer_bytes);
-    TRY(target.store->Get(
-        target.id, parsed.request,
-        [&answer](uint32_t query, const model::RecordView& record, float distance) {
-          answer.Add(query, record, distance);
-        },
-        call.context));
-    return JsonAnswer(TRY(answer.Take()));
+    return Read(call, std::move(parsed), std::nullopt, &store::Store::Get);
   }
 
   Result<http::Response> Query(const Call& call) const {
     WithInclude<model::QueryRequest> parsed = TRY(ParseBodyWith(call, ParseQuery));
-    const Target target = TRY(FindTarget(stores_, call));
-    TRY(CheckFilter(target, parsed.request.selection));
-    AnswerWriter answer(parsed.request.include, std::move(parsed.include), parsed.request.count,
-                        limits_.answer_bytes);
-    TRY(target.store->Query(
-        target.id, parsed.request,
-        [&answer](uint32_t query, const model::RecordView& record, float distance) {
-          answer.Add(query, record, distance);
-        },
-        call.context));
-    return JsonAnswer(TRY(answer.Take()));
+    const auto queries = parsed.request.count;
+    return Read(call, std::move(parsed), queries, &store::Store::Query);
   }
 
   Result<http::Response> IndexingStatus(const Call& call) const {
@@ -110,6 +91,24 @@ class RecordRoutes {
     json::BorrowedDocument document;
     const json::Value body = TRY(ParseBody(call.request, *document));
     return AfterTarget(stores_, call, ParseRecords(body, kind, limits_));
+  }
+
+  // `queries`: how many lists the answer holds; nothing: one flat list.
+  template <typename Request>
+  Result<http::Response> Read(const Call& call, WithInclude<Request> parsed,
+                              std::optional<uint32_t> queries,
+                              Status (store::Store::*read)(const Uuid&, const Request&,
+                                                           const model::RecordVisitor&,
+                                                           const store::CallContext&)) const {
+    const Target target = TRY(FindTarget(stores_, call));
+    TRY(CheckFilter(target, parsed.request.selection));
+    AnswerWriter answer(parsed.request.include, std::move(parsed.include), queries,
+                        limits_.answer_bytes);
+    const auto visit = [&answer](uint32_t query, const model::RecordView& record, float distance) {
+      answer.Add(query, record, distance);
+    };
+    TRY((target.store.get()->*read)(target.id, parsed.request, visit, call.context));
+    return JsonAnswer(TRY(answer.Take()));
   }
 
   template <typename Request>
