@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "chroma"))
 import launcher  # noqa: E402
 import report  # noqa: E402
+import snapshots  # noqa: E402
 
 SERVERS = [("pannierd, socket", "pannierd", "socket"), ("pannierd, TCP", "pannierd", "tcp"),
            ("Chroma, TCP", "chroma", "tcp")]
@@ -191,6 +192,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="where the JSON goes")
     options = parser.parse_args()
     options.records = options.records or (2_000 if options.quick else 20_000)
+    options.store_bytes = 50_000_000 if options.quick else 1_000_000_000
     options.rounds = options.rounds or (1 if options.quick else 3)
     options.seconds = options.seconds or (1 if options.quick else 3)
 
@@ -208,6 +210,8 @@ def main() -> None:
         for name, kind, transport in SERVERS:
             bench.servers[name] = stack.enter_context(launcher.start(kind, transport))
         document["results"] = measure(bench, options)
+    document["snapshots"] = snapshots.measure(options.store_bytes, options.seconds)
+    say(snapshots.brief(document["snapshots"]))
     document["took_seconds"] = round(time.monotonic() - began)
 
     output = options.output or program.parents[1] / "bench" / "results.json"

@@ -1,0 +1,236 @@
+"""What snapshots, restores, verification and salvage cost: on one store of about a gigabyte, through the
+admin API of a real daemon, with a worker that writes meanwhile. run_bench.py calls measure()."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import numpy
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chroma"))
+import launcher  # noqa: E402
+
+TENANT = "default_tenant"
+DATABASE = "/api/v2/tenants/default_tenant/databases/"
+DIMENSION = 384
+BATCH = 1_000
+TOUCHED = 20
+CHUNK = 1 << 20
+
+
+class Failed(RuntimeError):
+    """A request or an operation failed; the text is the daemon's."""
+
+
+class Daemon:
+    """A daemon with a volume repository, and its admin socket."""
+
+    def __init__(self, stack: contextlib.ExitStack):
+        self.backup = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pannier-backup-")))
+        self.server = launcher.prepare("pannierd", "socket")
+        config = self.server.home / "pannierd.yaml"
+        config.write_text(f"repositories:\n- {{name: local, volume: {{path: {self.backup}}}}}\n")
+        self.server.command += ["--config", str(config)]
+        stack.enter_context(self.server.start())
+        self.admin = launcher.SocketConnection(str(self.server.home / "admin.sock"), timeout=600)
+        self.data = launcher.SocketConnection(self.server.socket_path, timeout=600)
+
+    def ask(self, connection, method: str, path: str, body: dict | None = None) -> dict:
+        connection.request(method, path, json.dumps(body) if body is not None else None,
+                           {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status >= 300:
+            raise Failed(f"{method} {path}: {answer.status} {text[:500]!r}")
+        return json.loads(text or b"null")
+
+    def operate(self, action: str, **members) -> tuple[dict, float]:
+        """The operation's result and the seconds it took."""
+        uid = str(uuid.uuid4())
+        began = time.perf_counter()
+        self.ask(self.admin, "PUT", f"/admin/v1/operations/{uid}", {"action": action, **members})
+        while True:
+            operation = self.ask(self.admin, "GET", f"/admin/v1/operations/{uid}")
+            if operation["state"] in ("Succeeded", "Failed", "Cancelled"):
+                break
+            time.sleep(0.002)
+        if operation["state"] != "Succeeded":
+            raise Failed(f"{action}: {operation['error']}")
+        return operation["result"], time.perf_counter() - began
+
+    def collection(self, database: str, name: str) -> str:
+        made = self.ask(self.data, "POST", DATABASE + database + "/collections",
+                        {"name": name, "get_or_create": True})
+        return f"{DATABASE}{database}/collections/{made['id']}"
+
+    def write(self, path: str, verb: str, first: int, count: int, seed: int) -> None:
+        generator = numpy.random.default_rng(seed)
+        vectors = generator.standard_normal((count, DIMENSION), dtype=numpy.float32)
+        self.ask(self.data, "POST", f"{path}/{verb}", {
+            "ids": [f"record-{first + i:08}" for i in range(count)],
+            "embeddings": [base64.b64encode(vector.tobytes()).decode() for vector in vectors],
+            "documents": [generator.bytes(512).hex() for _ in range(count)],
+            "metadatas": [{"number": first + i} for i in range(count)]})
+
+    def resident_kib(self, peak: bool = False) -> int:
+        key = "VmHWM:" if peak else "VmRSS:"
+        for line in Path(f"/proc/{self.server.process.pid}/status").read_text().splitlines():
+            if line.startswith(key):
+                return int(line.split()[1])
+        return 0
+
+    def forget_peak(self) -> None:
+        Path(f"/proc/{self.server.process.pid}/clear_refs").write_text("5")
+
+    def disk_bytes(self) -> int:
+        total = 0
+        for folder, _, names in os.walk(self.server.home / "data"):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    total += os.stat(os.path.join(folder, name)).st_blocks * 512
+        return total
+
+
+class Worker(threading.Thread):
+    """Writes single records on a connection of its own until stopped; notes what each took."""
+
+    def __init__(self, daemon: Daemon, path: str):
+        super().__init__(daemon=True)
+        self.path = path
+        self.socket_path = daemon.server.socket_path
+        self.ended = threading.Event()
+        self.samples: list[tuple[float, float]] = []
+
+    def run(self) -> None:
+        connection = launcher.SocketConnection(self.socket_path, timeout=60)
+        vector = [0.5] * DIMENSION
+        number = 0
+        while not self.ended.is_set():
+            body = json.dumps({"ids": [f"worker-{number % 1000}"], "embeddings": [vector]})
+            began = time.perf_counter()
+            connection.request("POST", self.path + "/upsert", body,
+                               {"Content-Type": "application/json"})
+            connection.getresponse().read()
+            self.samples.append((began, time.perf_counter() - began))
+            number += 1
+            time.sleep(0.001)
+
+    def between(self, begin: float, end: float) -> list[float]:
+        return sorted(took for at, took in self.samples if begin <= at < end)
+
+
+class DiskWatch(threading.Thread):
+    """The most disk that the data directory took while it ran."""
+
+    def __init__(self, daemon: Daemon):
+        super().__init__(daemon=True)
+        self.owner = daemon
+        self.ended = threading.Event()
+        self.peak = 0
+
+    def run(self) -> None:
+        while not self.ended.wait(0.01):
+            self.peak = max(self.peak, self.owner.disk_bytes())
+
+
+def fill(daemon: Daemon, path: str, size_bytes: int) -> int:
+    per_record = DIMENSION * 4 + 1024 + 150
+    records = max(size_bytes // per_record // BATCH, 2) * BATCH
+    for first in range(0, records, BATCH):
+        daemon.write(path, "add", first, BATCH, first)
+    return records
+
+
+def percentile(samples: list[float], part: float) -> float:
+    return samples[min(int(len(samples) * part), len(samples) - 1)] * 1e3 if samples else 0.0
+
+
+def with_worker(daemon: Daemon, path: str, seconds: float) -> dict:
+    """A worker's latencies without a snapshot, then with one after another."""
+    worker = Worker(daemon, path)
+    worker.start()
+    quiet_from = time.perf_counter()
+    time.sleep(seconds)
+    quiet_to = time.perf_counter()
+    disk = daemon.disk_bytes()
+    watch = DiskWatch(daemon)
+    watch.start()
+    new_bytes, busy = 0, []
+    while time.perf_counter() < quiet_to + seconds:
+        begin = time.perf_counter()
+        result, took = daemon.operate("snapshot", store=f"{TENANT}/big", repository="local",
+                                      verification="Manifest")
+        busy.append((begin, begin + took))
+        new_bytes = max(new_bytes, result["newBytes"])
+    worker.ended.set()
+    watch.ended.set()
+    worker.join()
+    quiet = worker.between(quiet_from, quiet_to)
+    during = sorted(took for begin, end in busy for took in worker.between(begin, end))
+    return {"p99_quiet_ms": percentile(quiet, 0.99), "p99_snapshot_ms": percentile(during, 0.99),
+            "stall_ms": during[-1] * 1e3 if during else 0, "snapshots": len(busy),
+            "extra_disk_bytes": max(watch.peak - disk, 0), "new_bytes": new_bytes}
+
+
+def measured(daemon: Daemon, action: str, **members) -> dict:
+    daemon.forget_peak()
+    before = daemon.resident_kib()
+    result, took = daemon.operate(action, **members)
+    return {"seconds": took, "memory_kib": max(daemon.resident_kib(peak=True) - before, 0),
+            "result": result}
+
+
+def measure(size_bytes: int, seconds: float) -> dict:
+    with contextlib.ExitStack() as stack:
+        daemon = Daemon(stack)
+        daemon.ask(daemon.data, "POST", DATABASE.rstrip("/"), {"name": "big"})
+        path = daemon.collection("big", "records")
+        records = fill(daemon, path, size_bytes)
+        daemon.operate("repositoryInit", repository="local")
+        store = f"{TENANT}/big"
+        first = measured(daemon, "snapshot", store=store, repository="local", verification="Manifest")
+        size = first["result"]["bytes"]
+        again = [measured(daemon, "snapshot", store=store, repository="local",
+                          verification="Manifest") for _ in range(3)]
+        for number in range(TOUCHED):
+            daemon.write(path, "upsert", number * (records // TOUCHED), 1, 7 + number)
+        touched = measured(daemon, "snapshot", store=store, repository="local",
+                           verification="Manifest")
+        deep = measured(daemon, "snapshotVerify", snapshot=touched["result"]["uid"], level="Deep",
+                        repository="local")
+        restore = measured(daemon, "restore", store=store, to=f"{TENANT}/copy", latest=True,
+                           repository="local")
+        salvage = measured(daemon, "salvage", store=f"{TENANT}/copy")
+        worker = with_worker(daemon, path, seconds)
+    runs = {"first snapshot": first, "snapshot, 20 records changed": touched,
+            "deep verification": deep, "restore": restore, "salvage": salvage}
+    unchanged = min(run["seconds"] for run in again)
+    return {"bytes": size, "records": records, "worker": worker,
+            "unchanged_bytes_per_second": size / unchanged,
+            "unchanged_memory_kib": max(run["memory_kib"] for run in again),
+            "touched_new_bytes": touched["result"]["newBytes"],
+            "touched_allowed_bytes": 3 * TOUCHED * CHUNK + size // 100,
+            "operations": {name: {"seconds": run["seconds"],
+                                  "bytes_per_second": size / run["seconds"],
+                                  "memory_kib": run["memory_kib"]} for name, run in runs.items()}}
+
+
+def brief(figures: dict) -> str:
+    return (f"{'snapshots':24}unchanged: {figures['unchanged_bytes_per_second'] / 1e9:.2f} GB/s   " +
+            "   ".join(f"{name}: {run['bytes_per_second'] / 1e6:,.0f} MB/s"
+                       for name, run in figures["operations"].items()))
+
+
+if __name__ == "__main__":
+    launcher.use_venv()
+    gigabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+    print(json.dumps(measure(int(gigabytes * 1e9), 3.0), indent=1))
