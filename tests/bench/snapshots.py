@@ -11,71 +11,32 @@ import sys
 import tempfile
 import threading
 import time
-import uuid
 from pathlib import Path
 
 import numpy
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chroma"))
-import launcher  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recovery"))
+from sidecar import TENANT, Sidecar, launcher  # noqa: E402
 
-TENANT = "default_tenant"
-DATABASE = "/api/v2/tenants/default_tenant/databases/"
 DIMENSION = 384
 BATCH = 1_000
 TOUCHED = 20
 CHUNK = 1 << 20
 
 
-class Failed(RuntimeError):
-    """A request or an operation failed; the text is the daemon's."""
+class Daemon(Sidecar):
+    """A sidecar that can be filled, timed and weighed."""
 
-
-class Daemon:
-    """A daemon with a volume repository, and its admin socket."""
-
-    def __init__(self, stack: contextlib.ExitStack):
-        self.backup = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pannier-backup-")))
-        self.server = launcher.prepare("pannierd", "socket")
-        config = self.server.home / "pannierd.yaml"
-        config.write_text(f"repositories:\n- {{name: local, volume: {{path: {self.backup}}}}}\n")
-        self.server.command += ["--config", str(config)]
-        stack.enter_context(self.server.start())
-        self.admin = launcher.SocketConnection(str(self.server.home / "admin.sock"), timeout=600)
-        self.data = launcher.SocketConnection(self.server.socket_path, timeout=600)
-
-    def ask(self, connection, method: str, path: str, body: dict | None = None) -> dict:
-        connection.request(method, path, json.dumps(body) if body is not None else None,
-                           {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status >= 300:
-            raise Failed(f"{method} {path}: {answer.status} {text[:500]!r}")
-        return json.loads(text or b"null")
-
-    def operate(self, action: str, **members) -> tuple[dict, float]:
+    def timed(self, action: str, **members) -> tuple[dict, float]:
         """The operation's result and the seconds it took."""
-        uid = str(uuid.uuid4())
         began = time.perf_counter()
-        self.ask(self.admin, "PUT", f"/admin/v1/operations/{uid}", {"action": action, **members})
-        while True:
-            operation = self.ask(self.admin, "GET", f"/admin/v1/operations/{uid}")
-            if operation["state"] in ("Succeeded", "Failed", "Cancelled"):
-                break
-            time.sleep(0.002)
-        if operation["state"] != "Succeeded":
-            raise Failed(f"{action}: {operation['error']}")
-        return operation["result"], time.perf_counter() - began
-
-    def collection(self, database: str, name: str) -> str:
-        made = self.ask(self.data, "POST", DATABASE + database + "/collections",
-                        {"name": name, "get_or_create": True})
-        return f"{DATABASE}{database}/collections/{made['id']}"
+        result = self.operate(action, **members)
+        return result, time.perf_counter() - began
 
     def write(self, path: str, verb: str, first: int, count: int, seed: int) -> None:
         generator = numpy.random.default_rng(seed)
         vectors = generator.standard_normal((count, DIMENSION), dtype=numpy.float32)
-        self.ask(self.data, "POST", f"{path}/{verb}", {
+        self.chroma("POST", f"{path}/{verb}", {
             "ids": [f"record-{first + i:08}" for i in range(count)],
             "embeddings": [base64.b64encode(vector.tobytes()).decode() for vector in vectors],
             "documents": [generator.bytes(512).hex() for _ in range(count)],
@@ -167,7 +128,7 @@ def with_worker(daemon: Daemon, path: str, seconds: float) -> dict:
     new_bytes, busy = 0, []
     while time.perf_counter() < quiet_to + seconds:
         begin = time.perf_counter()
-        result, took = daemon.operate("snapshot", store=f"{TENANT}/big", repository="local",
+        result, took = daemon.timed("snapshot", store=f"{TENANT}/big", repository="local",
                                       verification="Manifest")
         busy.append((begin, begin + took))
         new_bytes = max(new_bytes, result["newBytes"])
@@ -184,19 +145,20 @@ def with_worker(daemon: Daemon, path: str, seconds: float) -> dict:
 def measured(daemon: Daemon, action: str, **members) -> dict:
     daemon.forget_peak()
     before = daemon.resident_kib()
-    result, took = daemon.operate(action, **members)
+    result, took = daemon.timed(action, **members)
     return {"seconds": took, "memory_kib": max(daemon.resident_kib(peak=True) - before, 0),
             "result": result}
 
 
 def measure(size_bytes: int, seconds: float) -> dict:
     with contextlib.ExitStack() as stack:
-        daemon = Daemon(stack)
-        daemon.ask(daemon.data, "POST", DATABASE.rstrip("/"), {"name": "big"})
-        path = daemon.collection("big", "records")
+        backup = stack.enter_context(tempfile.TemporaryDirectory(prefix="pannier-backup-"))
+        daemon = stack.enter_context(Daemon(Path(backup)))
+        store = f"{TENANT}/big"
+        daemon.create_database(store)
+        path = daemon.collection(store, "records")
         records = fill(daemon, path, size_bytes)
         daemon.operate("repositoryInit", repository="local")
-        store = f"{TENANT}/big"
         first = measured(daemon, "snapshot", store=store, repository="local", verification="Manifest")
         size = first["result"]["bytes"]
         again = [measured(daemon, "snapshot", store=store, repository="local",

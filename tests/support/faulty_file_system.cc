@@ -293,12 +293,21 @@ Result<std::unique_ptr<File>> FaultyFileSystem::Open(const Path& path, OpenMode 
 }
 
 Status FaultyFileSystem::Rename(const Path& from, const Path& to) {
+  return RenameWith(&file::FileSystem::Rename, from, to);
+}
+
+Status FaultyFileSystem::RenameNew(const Path& from, const Path& to) {
+  return RenameWith(&file::FileSystem::RenameNew, from, to);
+}
+
+Status FaultyFileSystem::RenameWith(Status (file::FileSystem::*rename)(const Path&, const Path&),
+                                    const Path& from, const Path& to) {
   TRY(Step("rename", from));
   MutexLock lock(mutex_);
   const NodePtr node = Find(from);
   const NodePtr from_parent = Parent(from);
   const NodePtr to_parent = Parent(to);
-  TRY(file::RealFileSystem().Rename(from, to));
+  TRY((file::RealFileSystem().*rename)(from, to));
   if (from_parent) from_parent->names.erase(from.filename().string());
   if (to_parent && node) to_parent->names[to.filename().string()] = node;
   return {};

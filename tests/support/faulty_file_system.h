@@ -51,6 +51,7 @@ class FaultyFileSystem final : public file::FileSystem {
 
   Result<std::unique_ptr<file::File>> Open(const Path& path, file::OpenMode mode) override;
   Status Rename(const Path& from, const Path& to) override;
+  Status RenameNew(const Path& from, const Path& to) override;
   Status Remove(const Path& path) override;
   Status MakeDirectory(const Path& path) override;
   Result<std::vector<file::Entry>> List(const Path& path) override;
@@ -65,6 +66,8 @@ class FaultyFileSystem final : public file::FileSystem {
   using Names = std::map<std::string, NodePtr>;
   struct Keep;  // what a crash spares
 
+  Status RenameWith(Status (file::FileSystem::*rename)(const Path&, const Path&), const Path& from,
+                    const Path& to);
   enum class Needs { kNothing, kRoom };
   // Counts a call; the error when it is to fail.
   Status Step(std::string_view what, const Path& path, Needs needs = Needs::kNothing)

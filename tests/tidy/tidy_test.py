@@ -80,7 +80,7 @@ FUNCTION_EXCEPTIONS = {
 
 # Folders whose tests are of another kind than one file per source.
 UNMIRRORED = {"tests/support", "tests/tidy", "tests/bench", "tests/fuzz", "tests/crash",
-              "tests/clients", "tests/chroma", "tests/workers", "tests/metrics", "tests/e2e"}
+              "tests/clients", "tests/chroma", "tests/recovery", "tests/rescue", "tests/flips", "tests/workers", "tests/metrics", "tests/e2e"}
 # A test file that covers its whole folder is named after it; these are named after a behaviour.
 NAMED_AFTER_BEHAVIOUR = {
     "tests/daemon/index/filter_test.cc",   # filters against a model, over several classes
