@@ -134,6 +134,8 @@ bool Statement::IsNull(int column) const {
 
 int64_t Statement::Int(int column) const { return sqlite3_column_int64(statement_, column); }
 
+double Statement::Real(int column) const { return sqlite3_column_double(statement_, column); }
+
 std::string_view Statement::Text(int column) const {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
   if (text == nullptr) return {};

@@ -51,6 +51,7 @@ class Statement {
   // Columns count from 0. Views live until the next Step() or Reset().
   bool IsNull(int column) const;
   int64_t Int(int column) const;
+  double Real(int column) const;
   std::string_view Text(int column) const;
   std::optional<std::string_view> OptionalText(int column) const;
   std::span<const std::byte> Blob(int column) const;

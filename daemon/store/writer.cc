@@ -324,7 +324,7 @@ Result<bool> Writer::InsertOne(Change& change, const model::RecordBatch& batch, 
   change.counters_changed = true;
   ++change.counters.last_record;
   ++change.counters.records;
-  if (const auto vectors = change.entry.indexes->vectors()) {
+  if (const auto vectors = change.entry.indexes->vectors(); vectors && !vector.empty()) {
     vectors->Put(sequence_ + 1, row.number, vector);
   }
   if (const auto attributes = change.entry.indexes->attributes()) {
