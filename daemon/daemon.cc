@@ -121,6 +121,10 @@ Status Daemon::Impl::Start(file::FileSystem& files) {
   }
   stores_ =
       TRY(store::Stores::Open(config_.data_dir, StoreOptionsOf(config_), files, clock_, &metrics_));
+  if (!config_.listen.tcp.token_file.empty()) {
+    tokens_ = TRY(service::TokenFile::Open(config_.listen.tcp.token_file, files, clock_)
+                      .Context("listen.tcp.tokenFile"));
+  }
   MakeApi();
   AddListeners();
   TRY(admin_server_.Start());

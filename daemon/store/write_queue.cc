@@ -32,7 +32,9 @@ Status WriteQueue::Run(Write& write, SteadyTime deadline) {
   leading_ = true;
   const std::vector<Write*> batch = TakeBatch();
   lock.Unlock();
-  commit_(batch);
+  // An exception here would leave the queue without a leader and a transaction open: it ends the
+  // process, and what was acknowledged is on disk.
+  [&]() noexcept { commit_(batch); }();
   lock.Lock();
   leading_ = false;
   for (Write* other : batch) {

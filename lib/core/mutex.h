@@ -2,6 +2,7 @@
 // `-Wthread-safety` checks which mutex guards which member. No cost over the standard types.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -10,6 +11,14 @@
 #define PANNIER_THREAD_ATTRIBUTE(x) __attribute__((x))
 #else
 #define PANNIER_THREAD_ATTRIBUTE(x)
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define PANNIER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define PANNIER_TSAN 1
+#endif
 #endif
 
 #define CAPABILITY(name) PANNIER_THREAD_ATTRIBUTE(capability(name))
@@ -75,15 +84,20 @@ class CondVar {
   // Returns false when the time ran out. Spurious wake-ups happen: loop over the condition.
   bool WaitFor(Mutex& mutex, std::chrono::nanoseconds limit) REQUIRES(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
-    // wait_until the system clock is what ThreadSanitizer of our compilers understands.
-    const auto until = std::chrono::system_clock::now() +
-                       std::chrono::duration_cast<std::chrono::system_clock::duration>(limit);
-    const bool notified = condition_.wait_until(lock, until) == std::cv_status::no_timeout;
+    const auto bounded = std::min<std::chrono::nanoseconds>(limit, std::chrono::hours(1));
+    const bool notified =
+        condition_.wait_until(lock, WaitClock::now() + bounded) == std::cv_status::no_timeout;
     lock.release();
     return notified;
   }
 
  private:
+#if PANNIER_TSAN
+  // ThreadSanitizer of our compilers does not know the wait by the steady clock.
+  using WaitClock = std::chrono::system_clock;
+#else
+  using WaitClock = std::chrono::steady_clock;
+#endif
   std::condition_variable condition_;
 };
 

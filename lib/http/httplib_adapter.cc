@@ -5,6 +5,7 @@
 #include <cstring>
 #include <ctime>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "lib/core/check.h"
@@ -67,6 +68,9 @@ Response Produced(const std::function<Response()>& produce) {
   std::string text;
   try {
     return produce();
+  } catch (const std::bad_alloc&) {
+    LogError("out of memory; the process ends");
+    std::terminate();
   } catch (const std::exception& e) {
     what = (text = e.what()).c_str();
   } catch (...) {

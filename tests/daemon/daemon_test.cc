@@ -111,6 +111,39 @@ TEST_CASE("daemon: a second one on the same directory is told who holds it", "[d
   REQUIRE_FALSE(std::filesystem::exists(other.listen.socket.path));
 }
 
+TEST_CASE("daemon: with a token file the data listeners ask for a token, the admin socket does not",
+          "[daemon]") {
+  const TempDir dir;
+  Config config = ConfigIn(dir);
+  config.listen.tcp.token_file = dir / "tokens";
+  // Of the token "open sesame".
+  const std::string digest = "41ef4bb0b23661e66301aac36066912dac037827b4ae63a7b1165a5aa93ed4eb";
+  REQUIRE(file::ReplaceFile(file::RealFileSystem(), config.listen.tcp.token_file,
+                            digest + " read default_tenant/* tester\n")
+              .ok());
+  const auto daemon = Start(config).value();
+  const std::string path = std::string(kDatabase) + "/collections";
+  http::Client client = http::Client::Make("unix:" + config.listen.socket.path).value();
+  REQUIRE(client.Send("GET", path).value().status == 401);
+  REQUIRE(client.Send("GET", path, {}, {{"x-chroma-token", "open sesame"}}).value().status == 200);
+  REQUIRE(client.Send("POST", path, R"({"name":"x"})", {{"x-chroma-token", "open sesame"}})
+              .value()
+              .status == 403);
+  REQUIRE(Send(config.listen.admin.path, "GET", path).status == 200);
+}
+
+TEST_CASE("daemon: a token file that cannot be understood ends the start", "[daemon]") {
+  const TempDir dir;
+  Config config = ConfigIn(dir);
+  config.listen.tcp.token_file = dir / "tokens";
+  REQUIRE(Start(config).Is(Errc::kNotFound));
+  REQUIRE(
+      file::ReplaceFile(file::RealFileSystem(), config.listen.tcp.token_file, "who what\n").ok());
+  const auto refused = Start(config);
+  REQUIRE(refused.Is(Errc::kInvalidArgument));
+  REQUIRE(refused.error().what.find("listen.tcp.tokenFile") != std::string::npos);
+}
+
 TEST_CASE("daemon: limits of the configuration reach the API, and metrics the admin socket",
           "[daemon]") {
   const TempDir dir;
