@@ -27,13 +27,18 @@ struct TakeOptions {
   uint64_t spool_reserve_bytes = 256ull << 20;  // left free on the disk; what does not fit is sent
                                                 // while the store is pinned
   uint32_t transfers = 4;
-  SteadyTime deadline;  // nothing is committed after it
+  uint64_t log_bytes_max = 1ull << 30;  // past it the pin is given up: writers come too fast
+  bool may_list = true;                 // false: the repository can only be read and written
+  SteadyTime deadline;                  // nothing is committed after it
 };
 
 // 1. pins the store; 2. cuts its file into chunks, hashes them, and spools those that the parent
 // does not have; 3. releases the pin and sends them; 4. commits the manifest, last. Until 4 nothing
 // exists but chunks that nobody names. Repeated with the same uid after a crash, it finds its
-// manifest and returns that.
+// manifest and returns that. `progress` is told of bytes hashed, then of bytes sent, and is called
+// by one thread at a time.
+//   kDeadlineExceeded   stopped, or out of time; there is no snapshot
+//   kResourceExhausted  the store was written faster than it could be copied
 Result<contract::Manifest> Take(store::Store& source, repository::Repository& repository,
                                 const TakeOptions& options, file::FileSystem& files,
                                 const store::Progress& progress);
