@@ -30,8 +30,8 @@ int HexDigit(char c) {
   return -1;
 }
 
-Result<Sha256Digest> ReadDigest(std::string_view word) {
-  Sha256Digest digest;
+Result<crypto::Digest> ReadDigest(std::string_view word) {
+  crypto::Digest digest;
   if (word.size() != 2 * digest.size()) {
     return InvalidArgument("the digest is not 64 hexadecimal digits");
   }
@@ -73,7 +73,7 @@ Result<Grant> ParseLine(std::string_view line) {
 }
 
 // Looks at all bytes, whatever the first ones say, so that time tells nothing.
-bool EqualDigests(const Sha256Digest& a, const Sha256Digest& b) {
+bool EqualDigests(const crypto::Digest& a, const crypto::Digest& b) {
   uint8_t different = 0;
   for (size_t i = 0; i < a.size(); ++i) different |= a[i] ^ b[i];
   return different == 0;
@@ -171,7 +171,7 @@ void TokenFile::LookAgain() const {
 
 Verdict TokenFile::Check(std::string_view token, Scope scope, const Place& place) const {
   const std::shared_ptr<const Grants> grants = Current();
-  const Sha256Digest digest = Sha256(token);
+  const crypto::Digest digest = crypto::Sha256(token);
   bool known = false, allowed = false;
   for (const Grant& grant : *grants) {
     const bool same = EqualDigests(grant.digest, digest);
@@ -184,7 +184,7 @@ Verdict TokenFile::Check(std::string_view token, Scope scope, const Place& place
 
 std::optional<Identity> TokenFile::Identify(std::string_view token) const {
   const std::shared_ptr<const Grants> grants = Current();
-  const Sha256Digest digest = Sha256(token);
+  const crypto::Digest digest = crypto::Sha256(token);
   std::optional<Identity> identity;
   for (const Grant& grant : *grants) {
     if (!EqualDigests(grant.digest, digest)) continue;

@@ -12,17 +12,17 @@
 #include <vector>
 
 #include "daemon/service/authorizer.h"
-#include "daemon/service/sha256.h"
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
 #include "lib/core/result.h"
+#include "lib/crypto/sha256.h"
 #include "lib/file/file_system.h"
 
 namespace pannier::service {
 
 // One line of the file: who, what, where.
 struct Grant {
-  Sha256Digest digest{};
+  crypto::Digest digest{};
   Scope scope = Scope::kRead;  // this one and those before it
   std::string tenant;          // patterns; '*' stands for any characters
   std::string database;

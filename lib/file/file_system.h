@@ -10,7 +10,7 @@
 // Threads: a FileSystem may be used from any; a File by one at a time, but for ReadAt, which any
 // may call. Lifetime: a FileSystem outlives its Files. Errors carry the path in their text:
 //   kNotFound           the path, or the directory it lies in, does not exist
-//   kConflict           it exists already (kCreateNew, MakeDirectory)
+//   kConflict           it exists already (kCreateNew, MakeDirectory, RenameNew)
 //   kPermissionDenied   the process may not
 //   kResourceExhausted  disk or quota full, out of descriptors
 //   kUnavailable        any other I/O error
@@ -24,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/core/clock.h"
 #include "lib/core/result.h"
 
 namespace pannier::file {
@@ -64,6 +65,7 @@ struct Info {
   Kind kind = Kind::kOther;
   uint64_t bytes = 0;       // a file's length
   uint64_t disk_bytes = 0;  // what it takes on the disk
+  WallTime modified;        // when its bytes, or a directory's names, last changed
 };
 
 struct Entry {
@@ -84,6 +86,10 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> Open(const Path& path, OpenMode mode) = 0;
   // Atomic within one file system; replaces a file at `to`.
   virtual Status Rename(const Path& from, const Path& to) = 0;
+  // Atomic, also between processes. Network file systems that cannot do it for directories still
+  // can for files.
+  //   kConflict  something is at `to`
+  virtual Status RenameNew(const Path& from, const Path& to) = 0;
   // A file, a link (itself, never its target) or an empty directory.
   virtual Status Remove(const Path& path) = 0;
   // One level, 0700.

@@ -121,6 +121,14 @@ class PosixFileSystem final : public FileSystem {
     return {};
   }
 
+  Status RenameNew(const Path& from, const Path& to) override {
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+    if (errno != EINVAL && errno != ENOSYS) return Failed("rename " + from.string() + " to", to);
+    // NFS and some others do not know the flag; a second name for a file is as atomic.
+    if (::link(from.c_str(), to.c_str()) != 0) return Failed("link " + from.string() + " to", to);
+    return Remove(from);
+  }
+
   Status Remove(const Path& path) override {
     if (::remove(path.c_str()) != 0) return Failed("remove", path);
     return {};
@@ -153,8 +161,10 @@ class PosixFileSystem final : public FileSystem {
   Result<Info> Stat(const Path& path) override {
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0) return Failed("stat", path);
+    const WallTime modified(std::chrono::seconds(info.st_mtim.tv_sec) +
+                            std::chrono::nanoseconds(info.st_mtim.tv_nsec));
     return Info{KindOf(info.st_mode), static_cast<uint64_t>(info.st_size),
-                static_cast<uint64_t>(info.st_blocks) * 512};
+                static_cast<uint64_t>(info.st_blocks) * 512, modified};
   }
 
   Status SyncDirectory(const Path& path) override {

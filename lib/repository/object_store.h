@@ -12,6 +12,7 @@
 //   kStorageFull        no room
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -54,10 +55,17 @@ class ObjectStore {
   // Keys that begin with `prefix` (any text), after `after`, at most 1,000.
   virtual Result<ObjectPage> List(const std::string& prefix, const std::string& after,
                                   SteadyTime deadline) = 0;
+  // Removes what uploads left that were begun more than `older_than` ago and neither ended nor
+  // were given up; returns how many. Nothing of it was ever visible as an object.
+  virtual Result<uint64_t> RemoveUnfinished(std::chrono::seconds older_than,
+                                            SteadyTime deadline) = 0;
   // Where it is, for messages: "s3://bucket/prefix", "/backup". No credentials.
   virtual std::string Describe() const = 0;
 };
 
+// At most 512 bytes, so that it stays a key behind any prefix of a bucket.
 bool IsKey(std::string_view key);
+//   kInvalidArgument  it is none
+Status CheckKey(std::string_view key);
 
 }  // namespace pannier::repository

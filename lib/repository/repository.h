@@ -61,12 +61,18 @@ class Repository {
   // checked it.
   static std::unique_ptr<Repository> Trust(ObjectStore& objects, const Clock& clock);
 
+  // Nil when only trusted.
   const Uuid& id() const;
+  // Reads the identity again: what deletes asks before it does.
+  //   kNotFound, kConflict, kCorruption  it is no longer this repository
+  Status CheckIdentity(SteadyTime deadline);
   ObjectStore& objects();
 
   // --- chunks ---
   // Compresses when it pays. Uploads also what is there already: that renews its age, so that a
   // garbage collection that has seen it unreferenced spares it. Returns the stored bytes.
+  //   kInvalidArgument  empty, or longer than kChunkBytes
+  //   kCorruption       `bytes` are not what `sha256` names; nothing was sent
   Result<uint32_t> PutChunk(const std::string& sha256, std::string_view bytes, SteadyTime deadline);
   // The bytes, checked against their name.
   //   kNotFound    lost
@@ -78,12 +84,13 @@ class Repository {
   //   kConflict  another manifest is there
   Status Commit(const contract::Manifest& manifest, SteadyTime deadline);
   Result<contract::Manifest> ReadManifest(const std::string& key, SteadyTime deadline);
-  // Newest sequence first within a store. `owner`, `store` nil: all.
+  // Newest sequence first within a store. `owner`, `store` nil: of all owners, of all stores.
   Result<std::vector<SnapshotRef>> List(const Uuid& owner, const Uuid& store, SteadyTime deadline);
   Status RecordVerification(const SnapshotRef& snapshot, const Verification& result,
                             SteadyTime deadline);
   //   kNotFound  never verified
   Result<Verification> ReadVerification(const SnapshotRef& snapshot, SteadyTime deadline);
+  //   kNotFound  (setting) there is no such snapshot
   Status SetHold(const SnapshotRef& snapshot, bool hold, SteadyTime deadline);
   // Manifest first; chunks are left to garbage collection. Absent is fine.
   //   kConflict  it is held

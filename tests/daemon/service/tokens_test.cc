@@ -12,15 +12,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string DigestOf(std::string_view token) {
-  std::string out;
-  for (const uint8_t byte : Sha256(token)) {
-    static const char* const kDigits = "0123456789abcdef";
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-  return out;
-}
+std::string DigestOf(std::string_view token) { return crypto::ToHex(crypto::Sha256(token)); }
 
 struct Fixture {
   test::TempDir dir;
