@@ -1,7 +1,6 @@
 #include "daemon/api/api.h"
 
 #include <algorithm>
-#include <cctype>
 #include <exception>
 #include <new>
 
@@ -11,6 +10,7 @@
 #include "daemon/api/routes.h"
 #include "lib/core/log.h"
 #include "lib/core/uuid.h"
+#include "lib/http/text.h"
 
 namespace pannier::api {
 namespace {
@@ -22,8 +22,7 @@ bool IsJsonOrMissing(const http::Request& request) {
   const auto header = request.Header("content-type");
   if (!header) return true;
   std::string type(header->substr(0, header->find(';')));
-  std::transform(type.begin(), type.end(), type.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(type.begin(), type.end(), type.begin(), http::Lower);
   while (!type.empty() && type.back() == ' ') type.pop_back();
   return type == "application/json" ||
          (type.starts_with("application/") && type.ends_with("+json"));

@@ -1,26 +1,12 @@
 #include "daemon/api/credentials.h"
 
-#include <algorithm>
-#include <cctype>
 #include <string_view>
 
+#include "lib/http/text.h"
 #include "lib/json/base64.h"
 
 namespace pannier::api {
 namespace {
-
-bool EqualWithoutCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return std::tolower(static_cast<unsigned char>(x)) ==
-                  std::tolower(static_cast<unsigned char>(y));
-         });
-}
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
 
 std::optional<std::string> DecodeBasic(std::string_view text) {
   const std::optional<size_t> size = json::Base64Size(text);
@@ -33,14 +19,14 @@ std::optional<std::string> DecodeBasic(std::string_view text) {
 }  // namespace
 
 std::optional<std::string> TokenOf(const http::Request& request) {
-  if (const auto own = request.Header("x-chroma-token")) return std::string(Trim(*own));
+  if (const auto own = request.Header("x-chroma-token")) return std::string(http::Trim(*own));
   const auto header = request.Header("authorization");
   if (!header) return std::nullopt;
   const size_t space = header->find(' ');
   if (space == std::string_view::npos) return std::nullopt;
-  const std::string_view kind = header->substr(0, space), value = Trim(header->substr(space));
-  if (EqualWithoutCase(kind, "bearer")) return std::string(value);
-  if (EqualWithoutCase(kind, "basic")) return DecodeBasic(value);
+  const std::string_view kind = header->substr(0, space), value = http::Trim(header->substr(space));
+  if (http::EqualsIgnoringCase(kind, "bearer")) return std::string(value);
+  if (http::EqualsIgnoringCase(kind, "basic")) return DecodeBasic(value);
   return std::nullopt;
 }
 

@@ -1,11 +1,9 @@
 // /pannier/v1/stores: what the stores are doing, and upkeep by hand.
-#include <time.h>
-
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "daemon/api/errors.h"
 #include "daemon/api/routes.h"
+#include "lib/core/time_text.h"
 #include "lib/json/cold.h"
 
 namespace pannier::api {
@@ -13,27 +11,20 @@ namespace {
 
 using Tree = nlohmann::json;
 
-// "2026-11-21T10:00:00Z"
-std::string FormatTime(WallTime time) {
-  const time_t seconds = std::chrono::system_clock::to_time_t(
-      std::chrono::time_point_cast<std::chrono::system_clock::duration>(time));
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  return std::string(text.data(), strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
-}
-
 Tree TreeOf(const store::StoreInfo& info) {
-  return {{"tenant", info.database.tenant},
-          {"database", info.database.name},
-          {"id", info.database.id.ToString()},
-          {"open", info.open},
-          {"collections", info.collections},
-          {"records", info.records},
-          {"sequence", info.sequence},
-          {"bytes_on_disk", info.bytes_on_disk},
-          {"bytes_in_memory", info.bytes_in_memory},
-          {"last_used", info.last_used ? Tree(FormatTime(*info.last_used)) : Tree()}};
+  return {
+      {"tenant", info.database.tenant},
+      {"database", info.database.name},
+      {"id", info.database.id.ToString()},
+      {"open", info.open},
+      {"collections", info.collections},
+      {"records", info.records},
+      {"sequence", info.sequence},
+      {"bytes_on_disk", info.bytes_on_disk},
+      {"bytes_in_memory", info.bytes_in_memory},
+      {"last_used",
+       info.last_used ? Tree(FormatTime(std::chrono::floor<std::chrono::seconds>(*info.last_used)))
+                      : Tree()}};
 }
 
 class StoreRoutes {

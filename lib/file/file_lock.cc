@@ -7,8 +7,10 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <ctime>
+#include <chrono>
 #include <string>
+
+#include "lib/core/time_text.h"
 
 namespace pannier::file {
 namespace {
@@ -17,16 +19,6 @@ namespace {
 constexpr std::string_view kPidWord = "pid ";
 constexpr std::string_view kStartedWord = "\nstarted ";
 constexpr size_t kTimeLength = sizeof("2025-01-31T12:00:00Z") - 1;
-
-std::string TimeText(WallTime time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(
-      std::chrono::time_point_cast<std::chrono::system_clock::duration>(time));
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  const size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {text.data(), length};
-}
 
 // "pid 7 (started …)", or "another process" when the file does not say.
 std::string HolderOf(int descriptor) {
@@ -77,7 +69,7 @@ void NameHolder(int descriptor, const Clock& clock) {
   std::string text(kPidWord);
   text += std::to_string(::getpid());
   text += kStartedWord;
-  text += TimeText(clock.Now()) + "\n";
+  text += FormatTime(std::chrono::floor<std::chrono::seconds>(clock.Now())) + "\n";
   if (::ftruncate(descriptor, 0) != 0) return;
   (void)!::pwrite(descriptor, text.data(), text.size(), 0);
 }
