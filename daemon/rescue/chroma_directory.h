@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/store/store_check.h"
@@ -19,9 +20,10 @@ namespace pannier::rescue {
 
 struct RescuedCollection {
   std::string name, id;
-  uint64_t records = 0;         // came over whole
-  uint64_t without_vector = 0;  // came over without a vector, which could not be found
-  uint64_t lost = 0;            // could not be read at all
+  uint64_t records = 0;         // that came over, the following included
+  uint64_t without_vector = 0;  // their vector could not be found
+  uint64_t incomplete = 0;      // a part of their document or metadata could not be read
+  uint64_t lost = 0;            // could not be read at all, as far as that can be told
   std::vector<std::string> messages;
 };
 
@@ -36,11 +38,17 @@ struct RescueReport {
   std::vector<std::string> messages;  // what was wrong with the directory, and what was done
 };
 
+// `target`: an existing, empty folder. `progress` counts records.
 //   kNotFound         no chroma.sqlite3 there
 //   kInvalidArgument  not Chroma's, or of a version before 1.0 or after what is known
 //   kCorruption       nothing could be made out
 Result<RescueReport> RescueChromaDirectory(const std::string& directory, const std::string& target,
                                            file::FileSystem& files,
                                            const store::Progress& progress);
+
+// As the admin API answers it, with `folder` beside; and back.
+std::string ToJson(const RescueReport& report);
+//   kCorruption  it is not that
+Result<RescueReport> ParseReport(std::string_view json);
 
 }  // namespace pannier::rescue
