@@ -213,3 +213,21 @@ async def test_asynchronous_connecting_has_the_same_errors(server, tmp_path, dat
     with pytest.raises(pannier.errors.NotFoundError):
         async with pannier.connect_async(server.socket_path, database=database):
             pass
+
+
+def test_an_asynchronous_client_outlives_the_loop_it_was_made_in(server, database):
+    """asyncio.run() makes a loop each time, often at the address of the one before."""
+    loops = []
+
+    async def make():
+        loops.append(id(asyncio.get_running_loop()))
+        return await pannier.connect_async(server.socket_path, database=database, create=True)
+
+    async def beat(client):
+        loops.append(id(asyncio.get_running_loop()))
+        return await client.heartbeat()
+
+    client = asyncio.run(make())
+    assert all(asyncio.run(beat(client)) > 0 for _ in range(20))
+    asyncio.run(client.close())
+    assert len(loops) == 21

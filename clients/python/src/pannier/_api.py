@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import weakref
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, Mapping, Optional, cast
 
@@ -103,6 +104,7 @@ class AsyncApi(AsyncFastAPI):
         super().__init__(system)
         self._ours = cast(PannierSettings, system.settings)
         self._clients = {}  # chromadb's is shared by all instances, whatever their address
+        self._loops: Dict[int, "weakref.ref[asyncio.AbstractEventLoop]"] = {}
         self._pid = os.getpid()
         self._stopped = False
 
@@ -111,9 +113,14 @@ class AsyncApi(AsyncFastAPI):
         if self._pid != os.getpid():
             self._clients, self._pid = {}, os.getpid()
         try:
-            key = id(asyncio.get_running_loop())
+            loop: Optional[asyncio.AbstractEventLoop] = asyncio.get_running_loop()
         except RuntimeError:
-            key = 0
+            loop = None
+        key = id(loop) if loop else 0
+        known = self._loops.get(key)
+        if loop and (known is None or known() is not loop):
+            self._clients.pop(key, None)   # of an ended loop whose address the new one got
+            self._loops[key] = weakref.ref(loop)
         if key not in self._clients:
             self._clients[key] = self._new_client()
         return self._clients[key]

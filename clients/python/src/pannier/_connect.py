@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Dict, Generator, List, Mapping, Optional
 
 from pannier import errors
@@ -146,11 +147,15 @@ async def _connect_async(
 ) -> AsyncConnection:
     target = find_target(socket)
     ours = _settings(ASYNC, target, headers, settings, timeout)
-    if target.socket:
-        check_socket(target.socket, timeout)
-    if create:
-        with _closing_admin(_settings(SYNC, target, headers, settings, timeout)) as admin:
-            _create(admin, tenant, database)
+
+    def prepare() -> None:
+        if target.socket:
+            check_socket(target.socket, timeout)
+        if create:
+            with _closing_admin(_settings(SYNC, target, headers, settings, timeout)) as admin:
+                _create(admin, tenant, database)
+
+    await asyncio.to_thread(prepare)  # what waits there must not hold up the loop
     try:
         client = await AsyncConnection.create(tenant=tenant, database=database, settings=ours)
     except Exception as error:
