@@ -42,8 +42,10 @@ void AddListen(Schema& keys, ListenConfig& listen) {
 }
 
 void AddHttpLimits(Schema& keys, LimitsConfig& limits) {
-  keys.Integer("limits.connections", &limits.connections, {1, 1'000'000},
-               "Open connections of a listener; further ones get 503 and are closed.");
+  keys.Integer(
+      "limits.connections", &limits.connections, {1, 1'000'000},
+      "Open connections of workers; further ones get 503 and are closed. (Of admins and probes: "
+      "256.)");
   keys.Integer("limits.requestsInFlight", &limits.requests_in_flight, {1, 1'024},
                "Requests worked on at a time, which is also the number of threads that do so.");
   keys.Integer("limits.requestsQueued", &limits.requests_queued, {1, 100'000},
@@ -52,17 +54,21 @@ void AddHttpLimits(Schema& keys, LimitsConfig& limits) {
              "Request line and headers; past it 431.");
   keys.Bytes("limits.bodyBytes", &limits.body_bytes, {1_KiB, 2_GiB}, "Request body; past it 413.");
   keys.Bytes("limits.bufferedBytes", &limits.buffered_bytes, {1_MiB, 1_GiB << 10},
-             "Bodies of all requests that are still arriving; past it 503.");
+             "Bodies of all requests that arrive, wait or run; past it 503.");
   keys.Duration("limits.requestTimeout", &limits.request_timeout, kTimeout,
                 "From the first to the last byte of a request; past it 408.");
   keys.Duration("limits.idleTimeout", &limits.idle_timeout, kTimeout,
                 "A connection without a request is closed after this.");
   keys.Duration("limits.writeTimeout", &limits.write_timeout, kTimeout,
                 "A client that takes no byte of its answer for so long is dropped.");
-  keys.Duration("limits.deadline", &limits.deadline, kTimeout,
-                "What a request may take once it is whole; past it 503.");
-  keys.Integer("limits.openFiles", &limits.open_files, {256, 1'048'576},
-               "File descriptors of the process; set as its own limit (RLIMIT_NOFILE) at start.");
+  keys.Duration(
+      "limits.deadline", &limits.deadline, kTimeout,
+      "What a request may wait, once it is whole, before its work begins: past it 504 (or 429, "
+      "where a queue is full). Work that has begun goes on.");
+  keys.Integer(
+      "limits.openFiles", &limits.open_files, {256, 1'048'576},
+      "File descriptors for stores; with those of connections and a reserve of 256 they are set as "
+      "the process's own limit (RLIMIT_NOFILE) at start.");
 }
 
 void AddRecordLimits(Schema& keys, LimitsConfig& limits) {
@@ -74,7 +80,7 @@ void AddRecordLimits(Schema& keys, LimitsConfig& limits) {
                "The batch size that clients are told to keep to (max_batch_size).");
   keys.Bytes("limits.idBytes", &limits.id_bytes, {16, 1_MiB}, "A record's id; past it 400.");
   keys.Bytes("limits.nameBytes", &limits.name_bytes, {16, 64_KiB},
-             "The name of a tenant, database or collection; past it 400.");
+             "The name of a tenant; past it 400. (Of a database or collection: 512.)");
   keys.Bytes("limits.documentBytes", &limits.document_bytes, {1, 512_MiB},
              "A record's document; past it 400.");
   keys.Bytes("limits.metadataBytes", &limits.metadata_bytes, {1_KiB, 64_MiB},

@@ -133,7 +133,7 @@ Result<IndexDescription> DescribeIndex(const Tree* configuration, const Tree* sc
 Result<IndexDescription> UpdateIndex(const IndexDescription& current,
                                      const Tree& new_configuration) {
   const Parts parts = TRY(ReadParts(&new_configuration, "new_configuration"));
-  Result<Tree> schema = json::ParseCold(current.schema);
+  Result<Tree> schema = json::ParseOwn(current.schema);
   if (!schema.ok()) return Corruption("the stored schema is not JSON: " + schema.error().what);
   VectorSettings vectors = TRY(VectorsOf(*schema));
   if (!parts.hnsw.is_null()) {

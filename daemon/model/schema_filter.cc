@@ -84,8 +84,8 @@ class Checker {
 }  // namespace
 
 Status CheckFilterAllowed(const std::string& schema, const Filter& filter) {
-  json::BorrowedDocument document;
-  const Result<json::Value> root = document->ParseCopy(schema);
+  json::Document document(json::kOwnDepthMax);
+  const Result<json::Value> root = document.ParseCopy(schema);
   if (!root.ok()) return Corruption("the stored schema is not JSON: " + root.error().what);
   return Checker(*root).Check(filter);
 }

@@ -39,7 +39,7 @@ std::set<KeyType> KeyTypes(const Metadata& metadata) {
 }
 
 std::optional<std::string> GrowSchema(const std::string& schema, const std::set<KeyType>& written) {
-  const Result<nlohmann::json> parsed = json::ParseCold(schema);
+  const Result<nlohmann::json> parsed = json::ParseOwn(schema);
   // A schema that cannot be read is left as it is: records matter more than its growth.
   if (!parsed.ok() || !parsed->is_object() || !parsed->contains("defaults")) return std::nullopt;
   nlohmann::json grown = *parsed;

@@ -41,6 +41,11 @@ Result<nlohmann::json> ParseCold(std::string_view text) {
   return ToCold(TRY(document->ParseCopy(text)));
 }
 
+Result<nlohmann::json> ParseOwn(std::string_view text) {
+  Document document(kOwnDepthMax);
+  return ToCold(TRY(document.ParseCopy(text)));
+}
+
 std::string Dump(const nlohmann::json& tree) {
   return tree.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

@@ -19,6 +19,9 @@ nlohmann::json ToCold(const Value& value);
 //   kResourceExhausted  as Document::Parse
 Result<nlohmann::json> ParseCold(std::string_view text);
 
+// The same for text that we wrote ourselves: as deep as kOwnDepthMax, whatever SetDepthMax() said.
+Result<nlohmann::json> ParseOwn(std::string_view text);
+
 // Without spaces; keys sorted. Never throws: what is not UTF-8 is replaced, NaN is null.
 std::string Dump(const nlohmann::json& tree);
 

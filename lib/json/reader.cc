@@ -158,12 +158,12 @@ void SetDepthMax(int depth) { depth_max = static_cast<size_t>(depth); }
 
 class Document::Impl {
  public:
-  Impl() { Reset(); }
+  explicit Impl(size_t depth_max) : depth_max_(depth_max) { Reset(); }
 
   void Reset() {
     parser_ = std::make_unique<dom::parser>();
     // The depth can only be given together with a capacity; later growth keeps it.
-    depth_set_ = parser_->allocate(64, depth_max) == simdjson::SUCCESS;
+    depth_set_ = parser_->allocate(64, depth_max_) == simdjson::SUCCESS;
   }
 
   size_t capacity() const { return parser_->capacity(); }
@@ -192,11 +192,13 @@ class Document::Impl {
     return parser_->parse(text.data(), text.size(), /*realloc_if_needed=*/false).get(*root);
   }
 
+  const size_t depth_max_;
   std::unique_ptr<dom::parser> parser_;
   bool depth_set_ = false;
 };
 
-Document::Document() : impl_(std::make_unique<Impl>()) {}
+Document::Document() : impl_(std::make_unique<Impl>(depth_max)) {}
+Document::Document(int depth) : impl_(std::make_unique<Impl>(static_cast<size_t>(depth))) {}
 Document::~Document() = default;
 
 Result<Value> Document::Parse(std::string_view text) { return impl_->Parse(text); }

@@ -25,7 +25,12 @@ inline constexpr int kDepthMax = 128;  // arrays and objects within each other; 
                                        // are an error of syntax (unless SetDepthMax said otherwise)
 inline constexpr size_t kPadding = 64;  // bytes readable behind the text given to Parse()
 
-// How deep Documents made from now on may go, in the whole process: a setting of the daemon.
+// Of what we wrote ourselves: it may lie deeper in our text than it lay in the request it came
+// with.
+inline constexpr int kOwnDepthMax = 2'048;
+
+// How deep Documents made from now on may go, in the whole process: a setting of the daemon, for
+// what others send.
 void SetDepthMax(int depth);
 
 enum class Kind { kNull, kBool, kInt, kDouble, kString, kArray, kObject };
@@ -93,6 +98,7 @@ class Value {
 class Document {
  public:
   Document();
+  explicit Document(int depth_max);
   ~Document();
   Document(const Document&) = delete;
   Document& operator=(const Document&) = delete;

@@ -6,6 +6,15 @@
 using namespace pannier;
 using namespace pannier::json;
 
+TEST_CASE("cold JSON: what we wrote ourselves is read however deep others may go", "[json]") {
+  SetDepthMax(8);
+  const std::string deep = std::string(100, '[') + std::string(100, ']');
+  REQUIRE(ParseCold(deep).Is(Errc::kInvalidArgument));
+  REQUIRE(ParseOwn(deep).ok());
+  SetDepthMax(kDepthMax);
+  REQUIRE(ParseOwn(std::string(5'000, '[') + std::string(5'000, ']')).Is(Errc::kInvalidArgument));
+}
+
 TEST_CASE("cold json: numbers keep their type and value", "[lib][json]") {
   const nlohmann::json tree =
       ParseCold(
