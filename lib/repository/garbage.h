@@ -25,8 +25,12 @@ struct GarbageReport {
   uint64_t missing = 0;  // named by a manifest, yet not there: verify says which
 };
 
+// Deletes also verifications and holds whose snapshot is gone, by the same rule, and uploads that
+// were begun more than `grace` ago and never ended.
 //   kConflict  the repository is empty of manifests but not of chunks, and no manifest was ever
-//              seen by an earlier run: suspicious, nothing is deleted
+//              seen by an earlier run: suspicious, nothing is deleted; or it has snapshots that
+//              only a newer version knows; or it is another repository than was opened
+//   others     as ObjectStore and Repository; what was deleted until then stays deleted
 Result<GarbageReport> CollectGarbage(Repository& repository, const Clock& clock,
                                      const GarbageOptions& options, SteadyTime deadline);
 
