@@ -6,6 +6,9 @@
 #include <mutex>
 #include <utility>
 
+#include "daemon/store/checked_vfs.h"
+#include "daemon/store/page_checksum.h"
+
 namespace pannier::store {
 namespace {
 
@@ -13,6 +16,7 @@ constexpr int kBusyTimeoutMs =
     2'000;  // only this process opens the files, so nobody is waited for long
 
 Errc CodeOf(int extended) {
+  if (extended == SQLITE_IOERR_DATA) return Errc::kCorruption;  // what our VFS says
   switch (extended & 0xff) {
     case SQLITE_FULL:
       return Errc::kStorageFull;
@@ -42,6 +46,7 @@ Errc CodeOf(int extended) {
 Error FromSqlite(sqlite3* db, int code) {
   const int extended = db != nullptr ? sqlite3_extended_errcode(db) : code;
   std::string what = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+  if (extended == SQLITE_IOERR_DATA) what = TakePageDamage();
   what += " (sqlite " + std::to_string(extended) + ")";
   return {CodeOf(extended != SQLITE_OK ? extended : code), std::move(what), {}};
 }
@@ -159,9 +164,9 @@ Result<Connection> Connection::Open(const std::string& path, Mode mode, const st
   if (mode == Mode::kReadOnly) flags |= SQLITE_OPEN_READONLY;
   if (mode != Mode::kReadOnly) flags |= SQLITE_OPEN_READWRITE;
   if (mode == Mode::kCreate) flags |= SQLITE_OPEN_CREATE;
+  const std::string checked_vfs = TRY(CheckedVfs(vfs));
   Connection connection;
-  const int code =
-      sqlite3_open_v2(path.c_str(), &connection.db_, flags, vfs.empty() ? nullptr : vfs.c_str());
+  const int code = sqlite3_open_v2(path.c_str(), &connection.db_, flags, checked_vfs.c_str());
   if (code != SQLITE_OK) {
     Error error = FromSqlite(connection.db_, code).Context("open " + path);
     // SQLite says "cannot open" for whatever the reason was.
@@ -221,6 +226,21 @@ Result<int64_t> Connection::QueryInt(const std::string& sql) {
   Statement statement = TRY(Prepare(sql));
   if (!TRY(statement.Step())) return Corruption("no row for " + sql);
   return statement.Int(0);
+}
+
+Status Connection::ReservePageChecksums() {
+  int bytes = static_cast<int>(kPageChecksumBytes);
+  const int code = sqlite3_file_control(db_, "main", SQLITE_FCNTL_RESERVE_BYTES, &bytes);
+  if (code != SQLITE_OK) return FromSqlite(db_, code);
+  return {};
+}
+
+Result<bool> Connection::HasPageChecksums() {
+  TRY(QueryInt("PRAGMA schema_version"));  // reads page 1
+  int bytes = -1;                          // only asks
+  const int code = sqlite3_file_control(db_, "main", SQLITE_FCNTL_RESERVE_BYTES, &bytes);
+  if (code != SQLITE_OK) return FromSqlite(db_, code);
+  return bytes == static_cast<int>(kPageChecksumBytes);
 }
 
 int64_t Connection::changes() const { return sqlite3_changes64(db_); }

@@ -64,13 +64,19 @@ class Connection {
  public:
   enum class Mode { kReadOnly, kReadWrite, kCreate };
 
-  // `vfs`: a registered VFS by name; empty for the default.
+  // `vfs`: a registered VFS by name; empty for the default. Our own checks what goes through it
+  // (checked_vfs.h), so that reading a page which is not the one that was written is kCorruption.
   //   kNotFound  the file, or its folder, does not exist
   static Result<Connection> Open(const std::string& path, Mode mode, const std::string& vfs);
   Connection() = default;
   Connection(Connection&& other) noexcept;
   Connection& operator=(Connection&& other) noexcept;  // closes what was held
   ~Connection();  // closes; a last connection moves the write-ahead log into the file
+
+  // Leaves room for a checksum in every page of a database that is still empty: before anything is
+  // written to it.
+  Status ReservePageChecksums();
+  Result<bool> HasPageChecksums();
 
   // Runs statements without parameters; rows are ignored.
   Status Run(const std::string& sql);

@@ -1,5 +1,8 @@
 #include "daemon/store/store_file.h"
 
+#include "daemon/store/checked_vfs.h"
+#include "daemon/store/wal_check.h"
+
 namespace pannier::store {
 namespace {
 
@@ -34,6 +37,9 @@ Status CheckFormat(Connection& connection) {
                                std::to_string(kStoreFormat) + ", the newest this version reads",
                            "run the version of pannierd that wrote it, or a newer one");
   }
+  if (format >= kStoreFormatWithChecksums && !TRY(connection.HasPageChecksums())) {
+    return Corruption("a store of format " + std::to_string(format) + " without page checksums");
+  }
   return {};
 }
 
@@ -41,6 +47,7 @@ Status CheckFormat(Connection& connection) {
 
 Status CreateStoreFile(const std::string& path, const std::string& vfs) {
   Connection connection = TRY(Connection::Open(path, Connection::Mode::kCreate, vfs));
+  TRY(connection.ReservePageChecksums());
   TRY(connection.Run("PRAGMA page_size=" + std::to_string(kStorePageBytes) +
                      "; PRAGMA auto_vacuum=2; PRAGMA journal_mode=WAL;"));
   TRY(connection.Run(kWriterPragmas));
@@ -52,6 +59,7 @@ Status CreateStoreFile(const std::string& path, const std::string& vfs) {
 }
 
 Result<Connection> OpenStoreWriter(const std::string& path, const std::string& vfs) {
+  if (!IsOpenHere(path, vfs)) TRY(CheckLogBeforeOpening(path, vfs));
   Connection connection = TRY(Connection::Open(path, Connection::Mode::kReadWrite, vfs));
   TRY(CheckFormat(connection).Context(path));
   TRY(connection.Run(kWriterPragmas));

@@ -9,7 +9,8 @@
 
 namespace pannier::store {
 
-inline constexpr int kStoreFormat = 1;                // PRAGMA user_version
+inline constexpr int kStoreFormat = 2;                // PRAGMA user_version
+inline constexpr int kStoreFormatWithChecksums = 2;   // of pages; before, there were none
 inline constexpr int kStoreApplication = 0x50414e52;  // PRAGMA application_id: "PANR"
 inline constexpr int kStorePageBytes =
     16'384;  // a third smaller files than 4 KiB for rows with vectors
@@ -20,7 +21,7 @@ Status CreateStoreFile(const std::string& path, const std::string& vfs);
 
 // The one connection that writes and checkpoints. (SQLite before 3.51.3 may lose pages when two
 // connections do; one writer that alone checkpoints cannot meet that defect.)
-//   kCorruption       missing, not a store, or damaged
+//   kCorruption       missing, not a store, or damaged; also when its log is (wal_check.h)
 //   kInvalidArgument  written by a newer Pannier
 Result<Connection> OpenStoreWriter(const std::string& path, const std::string& vfs);
 Result<Connection> OpenStoreReader(const std::string& path, const std::string& vfs);

@@ -101,7 +101,7 @@ TEST_CASE("store file: foreign, newer and damaged ones are refused", "[daemon][s
     Connection::Open(store.file(), Connection::Mode::kReadWrite, "").value().Run(sql).value();
   };
   REQUIRE(OpenStoreWriter(store.file(), "").ok());
-  change("PRAGMA user_version = 2");
+  change("PRAGMA user_version = " + std::to_string(kStoreFormat + 1));
   const auto newer = OpenStoreWriter(store.file(), "");
   REQUIRE(newer.Is(Errc::kInvalidArgument));
   REQUIRE_THAT(newer.error().what, Catch::Contains("newer"));
