@@ -81,11 +81,22 @@ Result<Statement*> RecordTable::Ready(Statement& statement, const char* head, co
 }
 
 Result<std::optional<RecordNumber>> RecordTable::Find(std::string_view id) {
-  Statement& find = *TRY(Ready(find_, "SELECT record FROM ", " WHERE id = ?1"));
-  find.Bind(1, id);
+  if (!find_) {
+    // Once through the index of ids, then the row it leads to: a damaged entry must not name
+    // another record to whoever deletes or updates.
+    find_ = TRY(connection_->Prepare("SELECT entry.record, row.id FROM " + table_ +
+                                     " AS entry LEFT JOIN " + table_ +
+                                     " AS row ON row.record = entry.record WHERE entry.id = ?1"));
+  }
+  find_.Bind(1, id);
   std::optional<RecordNumber> number;
-  if (TRY(find.Step())) number = static_cast<RecordNumber>(find.Int(0));
-  find.Reset();
+  bool is_its_row = true;
+  if (TRY(find_.Step())) {
+    number = static_cast<RecordNumber>(find_.Int(0));
+    is_its_row = find_.OptionalText(1) == id;
+  }
+  find_.Reset();
+  if (!is_its_row) return Corruption("an id of " + table_ + " points at another record");
   return number;
 }
 

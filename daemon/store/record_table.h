@@ -45,6 +45,7 @@ class RecordTable {
   static Status Drop(Connection& connection, uint32_t collection);
 
   // --- reading ---
+  //   kCorruption  the index names a record that has another id, or none
   Result<std::optional<RecordNumber>> Find(std::string_view id);
   using Visitor = std::function<Status(const Row&)>;
   // Visits the row if it exists and says whether it did.
