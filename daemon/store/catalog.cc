@@ -3,39 +3,6 @@
 namespace pannier::store {
 namespace {
 
-constexpr int kCatalogFormat = 1;
-constexpr int kCatalogApplication = 0x50414e43;  // "PANC"
-constexpr char kTables[] =
-    "CREATE TABLE tenants (name TEXT PRIMARY KEY) WITHOUT ROWID;"
-    "CREATE TABLE databases (tenant TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL,"
-    " store TEXT NOT NULL UNIQUE, PRIMARY KEY (tenant, name)) WITHOUT ROWID;"
-    "CREATE TABLE intents (store TEXT PRIMARY KEY) WITHOUT ROWID;";
-
-Error Missing() {
-  return Corruption("the catalog is missing or empty, but there are stores",
-                    "restore catalog.db from a copy of the data directory");
-}
-
-Status Prepare(Connection& connection, bool may_be_new) {
-  const int64_t application = TRY(connection.QueryInt("PRAGMA application_id"));
-  const int64_t format = TRY(connection.QueryInt("PRAGMA user_version"));
-  if (application == 0 && format == 0 &&
-      TRY(connection.QueryInt("SELECT count(*) FROM sqlite_schema")) == 0) {
-    if (!may_be_new) return Missing();
-    TRY(connection.Run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"));
-    return connection.Run(
-        "BEGIN IMMEDIATE; PRAGMA application_id=" + std::to_string(kCatalogApplication) +
-        "; PRAGMA user_version=" + std::to_string(kCatalogFormat) + ";" + kTables + "COMMIT;");
-  }
-  if (application != kCatalogApplication) return Corruption("not a catalog of Pannier");
-  if (format > kCatalogFormat) {
-    return InvalidArgument("catalog format " + std::to_string(format) + " is newer than " +
-                               std::to_string(kCatalogFormat) + ", the newest this version reads",
-                           "run the version of pannierd that wrote it, or a newer one");
-  }
-  return connection.Run("PRAGMA synchronous=FULL;");
-}
-
 Result<CatalogEntry> ReadRow(const Statement& row) {
   const auto database = Uuid::Parse(row.Text(0));
   const auto store = Uuid::Parse(row.Text(1));
@@ -47,40 +14,27 @@ Result<CatalogEntry> ReadRow(const Statement& row) {
 
 Result<std::unique_ptr<Catalog>> Catalog::Open(const std::string& path, const std::string& vfs,
                                                bool may_be_new) {
-  const auto mode = may_be_new ? Connection::Mode::kCreate : Connection::Mode::kReadWrite;
-  Result<Connection> opened = Connection::Open(path, mode, vfs);
-  if (opened.Is(Errc::kNotFound) && !may_be_new) return Missing().Context(path);
-  Connection connection = TRY(std::move(opened));
-  TRY(Prepare(connection, may_be_new).Context(path));
-  return std::unique_ptr<Catalog>(new Catalog(std::move(connection)));
-}
-
-Status Catalog::Change(const std::string& sql, const std::vector<std::string>& parameters) {
-  Statement statement = TRY(connection_.Prepare(sql));
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    statement.Bind(static_cast<int>(i) + 1, std::string_view(parameters[i]));
-  }
-  return statement.Run();
+  return std::unique_ptr<Catalog>(new Catalog(TRY(CatalogFile::Open(path, vfs, may_be_new))));
 }
 
 Status Catalog::CreateTenant(const std::string& name) {
-  MutexLock lock(mutex_);
-  TRY(Change("INSERT OR IGNORE INTO tenants VALUES (?1)", {name}));
-  if (connection_.changes() == 0) return Conflict("Tenant [" + name + "] already exists");
+  MutexLock lock(file_->mutex);
+  TRY(file_->Change("INSERT OR IGNORE INTO tenants VALUES (?1)", {name}));
+  if (file_->connection.changes() == 0) return Conflict("Tenant [" + name + "] already exists");
   return {};
 }
 
 Status Catalog::FindTenant(const std::string& name) {
-  MutexLock lock(mutex_);
-  Statement find = TRY(connection_.Prepare("SELECT 1 FROM tenants WHERE name = ?1"));
+  MutexLock lock(file_->mutex);
+  Statement find = TRY(file_->connection.Prepare("SELECT 1 FROM tenants WHERE name = ?1"));
   find.Bind(1, std::string_view(name));
   if (!TRY(find.Step())) return NotFound("Tenant [" + name + "] not found");
   return {};
 }
 
 Result<CatalogEntry> Catalog::Find(const std::string& tenant, const std::string& name) {
-  MutexLock lock(mutex_);
-  Statement find = TRY(connection_.Prepare(
+  MutexLock lock(file_->mutex);
+  Statement find = TRY(file_->connection.Prepare(
       "SELECT id, store, tenant, name FROM databases WHERE tenant = ?1 AND name = ?2"));
   find.Bind(1, std::string_view(tenant)).Bind(2, std::string_view(name));
   if (!TRY(find.Step())) return NotFound("Database [" + name + "] not found");
@@ -89,8 +43,8 @@ Result<CatalogEntry> Catalog::Find(const std::string& tenant, const std::string&
 
 Result<std::vector<CatalogEntry>> Catalog::List(const std::optional<std::string>& tenant,
                                                 std::optional<uint32_t> limit, uint32_t offset) {
-  MutexLock lock(mutex_);
-  Statement list = TRY(connection_.Prepare(
+  MutexLock lock(file_->mutex);
+  Statement list = TRY(file_->connection.Prepare(
       "SELECT id, store, tenant, name FROM databases WHERE ?1 IS NULL OR tenant = ?1"
       " ORDER BY tenant, name LIMIT ?2 OFFSET ?3"));
   list.Bind(1, tenant).Bind(2, limit ? static_cast<int64_t>(*limit) : -1).Bind(3, int64_t{offset});
@@ -100,43 +54,81 @@ Result<std::vector<CatalogEntry>> Catalog::List(const std::optional<std::string>
 }
 
 Result<uint64_t> Catalog::Count() {
-  MutexLock lock(mutex_);
-  return static_cast<uint64_t>(TRY(connection_.QueryInt("SELECT count(*) FROM databases")));
+  MutexLock lock(file_->mutex);
+  return static_cast<uint64_t>(TRY(file_->connection.QueryInt("SELECT count(*) FROM databases")));
 }
 
 Status Catalog::IntendStore(const Uuid& store) {
-  MutexLock lock(mutex_);
-  return Change("INSERT INTO intents VALUES (?1)", {store.ToString()});
+  MutexLock lock(file_->mutex);
+  return file_->Change("INSERT INTO intents VALUES (?1)", {store.ToString()});
 }
 
-Status Catalog::Insert(const CatalogEntry& entry, bool with_tenant) {
-  MutexLock lock(mutex_);
-  Transaction transaction = TRY(Transaction::Begin(connection_, Transaction::Kind::kWrite));
-  if (with_tenant) TRY(Change("INSERT OR IGNORE INTO tenants VALUES (?1)", {entry.tenant}));
-  TRY(Change("INSERT OR IGNORE INTO databases (id, store, tenant, name) VALUES (?1,?2,?3,?4)",
-             {entry.database.ToString(), entry.store.ToString(), entry.tenant, entry.name}));
-  if (connection_.changes() == 0) return Conflict("Database [" + entry.name + "] already exists");
-  TRY(Change("DELETE FROM intents WHERE store = ?1", {entry.store.ToString()}));
+Status Catalog::IntendAgain(const Uuid& store) {
+  MutexLock lock(file_->mutex);
+  return file_->Change("INSERT OR REPLACE INTO intents VALUES (?1)", {store.ToString()});
+}
+
+Status Catalog::NoteHappened(const Uuid& operation) {
+  if (operation.IsNil()) return {};
+  return file_->Change("UPDATE operations SET happened = 1 WHERE uid = ?1", {operation.ToString()});
+}
+
+Status Catalog::InsertDatabase(const CatalogEntry& entry, bool with_tenant) {
+  if (with_tenant) {
+    TRY(file_->Change("INSERT OR IGNORE INTO tenants VALUES (?1)", {entry.tenant}));
+  }
+  TRY(file_->Change(
+      "INSERT OR IGNORE INTO databases (id, store, tenant, name) VALUES (?1,?2,?3,?4)",
+      {entry.database.ToString(), entry.store.ToString(), entry.tenant, entry.name}));
+  if (file_->connection.changes() == 0) {
+    return Conflict("Database [" + entry.name + "] already exists");
+  }
+  return {};
+}
+
+Status Catalog::Insert(const CatalogEntry& entry, bool with_tenant, const Uuid& operation) {
+  MutexLock lock(file_->mutex);
+  Transaction transaction = TRY(Transaction::Begin(file_->connection, Transaction::Kind::kWrite));
+  TRY(InsertDatabase(entry, with_tenant));
+  TRY(file_->Change("DELETE FROM intents WHERE store = ?1", {entry.store.ToString()}));
+  TRY(NoteHappened(operation));
+  return transaction.Commit();
+}
+
+Status Catalog::Exchange(const CatalogEntry& entry, const Uuid& fresh, const QuarantineRow& old,
+                         const Uuid& operation) {
+  MutexLock lock(file_->mutex);
+  Transaction transaction = TRY(Transaction::Begin(file_->connection, Transaction::Kind::kWrite));
+  TRY(file_->Change("UPDATE databases SET store = ?1 WHERE store = ?2",
+                    {fresh.ToString(), entry.store.ToString()}));
+  if (file_->connection.changes() == 0) return NotFound("Database [" + entry.name + "] not found");
+  TRY(InsertQuarantine(old));
+  TRY(file_->Change("DELETE FROM intents WHERE store = ?1", {fresh.ToString()}));
+  TRY(file_->Change("DELETE FROM damage WHERE tenant = ?1 AND name = ?2",
+                    {entry.tenant, entry.name}));
+  TRY(NoteHappened(operation));
   return transaction.Commit();
 }
 
 Status Catalog::Remove(const CatalogEntry& entry) {
-  MutexLock lock(mutex_);
-  Transaction transaction = TRY(Transaction::Begin(connection_, Transaction::Kind::kWrite));
-  TRY(Change("DELETE FROM databases WHERE store = ?1", {entry.store.ToString()}));
-  if (connection_.changes() == 0) return NotFound("Database [" + entry.name + "] not found");
-  TRY(Change("INSERT OR IGNORE INTO intents VALUES (?1)", {entry.store.ToString()}));
+  MutexLock lock(file_->mutex);
+  Transaction transaction = TRY(Transaction::Begin(file_->connection, Transaction::Kind::kWrite));
+  TRY(file_->Change("DELETE FROM databases WHERE store = ?1", {entry.store.ToString()}));
+  if (file_->connection.changes() == 0) return NotFound("Database [" + entry.name + "] not found");
+  TRY(file_->Change("INSERT OR IGNORE INTO intents VALUES (?1)", {entry.store.ToString()}));
+  TRY(file_->Change("DELETE FROM damage WHERE tenant = ?1 AND name = ?2",
+                    {entry.tenant, entry.name}));
   return transaction.Commit();
 }
 
 Status Catalog::ForgetIntent(const Uuid& store) {
-  MutexLock lock(mutex_);
-  return Change("DELETE FROM intents WHERE store = ?1", {store.ToString()});
+  MutexLock lock(file_->mutex);
+  return file_->Change("DELETE FROM intents WHERE store = ?1", {store.ToString()});
 }
 
 Result<std::vector<Uuid>> Catalog::Intents() {
-  MutexLock lock(mutex_);
-  Statement list = TRY(connection_.Prepare("SELECT store FROM intents"));
+  MutexLock lock(file_->mutex);
+  Statement list = TRY(file_->connection.Prepare("SELECT store FROM intents"));
   std::vector<Uuid> intents;
   while (TRY(list.Step())) {
     const auto store = Uuid::Parse(list.Text(0));
@@ -147,11 +139,11 @@ Result<std::vector<Uuid>> Catalog::Intents() {
 }
 
 Status Catalog::Clear() {
-  MutexLock lock(mutex_);
-  Transaction transaction = TRY(Transaction::Begin(connection_, Transaction::Kind::kWrite));
+  MutexLock lock(file_->mutex);
+  Transaction transaction = TRY(Transaction::Begin(file_->connection, Transaction::Kind::kWrite));
   TRY(
-      connection_.Run("INSERT OR IGNORE INTO intents SELECT store FROM databases;"
-                      "DELETE FROM databases; DELETE FROM tenants;"));
+      file_->connection.Run("INSERT OR IGNORE INTO intents SELECT store FROM databases;"
+                            "DELETE FROM databases; DELETE FROM tenants; DELETE FROM damage;"));
   return transaction.Commit();
 }
 

@@ -1,9 +1,11 @@
-// Which tenants and databases exist, in catalog.db. docs/formats/catalog.md.
+// Which tenants and databases exist, and what was moved aside, in catalog.db.
+// docs/formats/catalog.md.
 //
 // A database gets its files before its row, and loses its row before its files. What lies between
 // is written down as an intent first: at start, the files of every intent are removed, because
-// nobody was ever told that they exist, or everybody that they are gone. Threads: any; calls are
-// short and take turns. Error texts are Chroma's.
+// nobody was ever told that they exist, or everybody that they are gone. A thing in quarantine has
+// its row before it is moved there, and keeps it until it is gone. Threads: any; calls are short
+// and take turns. Error texts are Chroma's.
 #pragma once
 
 #include <memory>
@@ -11,8 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "daemon/store/sqlite.h"
-#include "lib/core/mutex.h"
+#include "daemon/store/catalog_file.h"
+#include "daemon/store/store_host.h"
+#include "lib/core/clock.h"
 #include "lib/core/result.h"
 #include "lib/core/uuid.h"
 
@@ -25,13 +28,37 @@ struct CatalogEntry {
   std::string name;
 };
 
+// Something below quarantine/. Paths are relative to the data directory.
+struct QuarantineRow {
+  Uuid store;                // its folder's id, or one made for it
+  std::string tenant, name;  // of the database it was; empty: of none
+  Uuid database;
+  std::string why;
+  WallTime since;
+  std::optional<WallTime> expires;
+  std::string path;     // where it lies
+  std::string origin;   // where it came from: what is still there is on its way to `path`
+  bool doomed = false;  // being removed; nobody may have it back
+};
+
+struct DamageRow {
+  StoreName store;
+  std::string what;
+};
+
+// A thing that a sweep saw.
+struct LeftoverRow {
+  std::string path;
+  std::string signature;  // what it looked like; another look is another thing
+  WallTime since;
+};
+
 class Catalog {
  public:
-  // Makes the file when it is absent or empty, if it `may_be_new`.
-  //   kInvalidArgument  written by a newer version
-  //   kCorruption       not a catalog, or damaged; absent or empty, and it must not be new
+  // Errors as of CatalogFile::Open.
   static Result<std::unique_ptr<Catalog>> Open(const std::string& path, const std::string& vfs,
                                                bool may_be_new);
+  CatalogFile& file() { return *file_; }
 
   Status CreateTenant(const std::string& name);
   Status FindTenant(const std::string& name);
@@ -42,11 +69,20 @@ class Catalog {
                                          std::optional<uint32_t> limit, uint32_t offset);
   Result<uint64_t> Count();
 
+  // --- databases ---
   // Writes down that a store's files are about to be made.
   Status IntendStore(const Uuid& store);
+  // The same of one that is written down already: whatever became of a commit that the disk failed,
+  // it is not the database's store.
+  Status IntendAgain(const Uuid& store);
   // The files are there: adds the row and drops the intent. kConflict when the name is taken.
-  // `with_tenant` makes the tenant too, in the same step.
-  Status Insert(const CatalogEntry& entry, bool with_tenant = false);
+  // `with_tenant` makes the tenant too, and `operation` (unless it is nil) has happened, all in the
+  // same step.
+  Status Insert(const CatalogEntry& entry, bool with_tenant = false, const Uuid& operation = {});
+  // The database's store is `fresh` from now on, whose intent is dropped; `old` notes where the one
+  // it had goes, and `operation` has happened. kNotFound: it is not the database's store any more.
+  Status Exchange(const CatalogEntry& entry, const Uuid& fresh, const QuarantineRow& old,
+                  const Uuid& operation);
   // Removes the row and writes down that the files are to go.
   Status Remove(const CatalogEntry& entry);
   // The files are gone.
@@ -55,13 +91,35 @@ class Catalog {
   // Removes every tenant; and every database, whose files then are intents.
   Status Clear();
 
- private:
-  explicit Catalog(Connection connection) : connection_(std::move(connection)) {}
-  Status Change(const std::string& sql, const std::vector<std::string>& parameters)
-      REQUIRES(mutex_);
+  // --- quarantine ---
+  Status Quarantine(const QuarantineRow& row);
+  // By since.
+  Result<std::vector<QuarantineRow>> Quarantined();
+  Result<QuarantineRow> FindQuarantined(const Uuid& store);  // kNotFound, also when doomed
+  // It is about to be moved back to `origin`: what a crash leaves there belongs to its path.
+  Status ReturnsTo(const Uuid& store, const std::string& origin);
+  // It lies below stores/ again: makes it a database, and its tenant. kConflict: the name is taken.
+  Status Release(const CatalogEntry& entry);
+  // Its files are about to go, for ever; then they are gone.
+  Status Doom(const Uuid& store);
+  Status ForgetQuarantined(const Uuid& store);
 
-  Mutex mutex_;  // held across the (rare, small) writes: this is not a hot path
-  Connection connection_ GUARDED_BY(mutex_);
+  // --- damage --- of databases that exist; goes with them, and with the store that had it
+  Status SetDamage(const DamageRow& row);
+  Status ClearDamage(const StoreName& store);
+  Result<std::vector<DamageRow>> Damages();
+
+  // --- what sweeps saw ---
+  Result<std::vector<LeftoverRow>> Leftovers();
+  Status SetLeftovers(const std::vector<LeftoverRow>& rows);  // instead of all that was there
+
+ private:
+  explicit Catalog(std::unique_ptr<CatalogFile> file) : file_(std::move(file)) {}
+  Status InsertDatabase(const CatalogEntry& entry, bool with_tenant) REQUIRES(file_->mutex);
+  Status InsertQuarantine(const QuarantineRow& row) REQUIRES(file_->mutex);
+  Status NoteHappened(const Uuid& operation) REQUIRES(file_->mutex);
+
+  const std::unique_ptr<CatalogFile> file_;
 };
 
 }  // namespace pannier::store

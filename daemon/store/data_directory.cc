@@ -1,7 +1,9 @@
 #include "daemon/store/data_directory.h"
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 namespace pannier::store {
 namespace {
@@ -48,6 +50,13 @@ Result<Uuid> ParseIdentity(const std::string& text) {
 }
 
 }  // namespace
+
+bool DataDirectory::Knows(const std::string& name) {
+  constexpr std::string_view kNames[] = {"LOCK",           "lost+found", "identity.json",
+                                         "catalog.db",     "stores",     "catalog.db-wal",
+                                         "catalog.db-shm", "staging",    "quarantine"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
 
 Result<DataDirectory> DataDirectory::Open(const std::string& path, file::FileSystem& files) {
   TRY(file::MakeDirectories(files, path).Context("data directory"));

@@ -25,9 +25,20 @@ class DataDirectory {
   static Result<DataDirectory> Open(const std::string& path, file::FileSystem& files);
 
   const Uuid& instance_id() const { return instance_id_; }
+  const std::string& path() const { return path_; }
   std::string catalog_path() const { return path_ + "/catalog.db"; }
   std::string stores_path() const { return path_ + "/stores"; }
   std::string store_path(const Uuid& store) const { return stores_path() + "/" + store.ToString(); }
+  std::string staging_path() const { return path_ + "/staging"; }
+  std::string staging_path(const Uuid& operation) const {
+    return staging_path() + "/" + operation.ToString();
+  }
+  std::string quarantine_path() const { return path_ + "/quarantine"; }
+  // What is kept in the catalog: a path below this directory, relative to it.
+  std::string At(const std::string& relative) const { return path_ + "/" + relative; }
+  static std::string StoreAt(const Uuid& store) { return "stores/" + store.ToString(); }
+  // Whether a name in the directory itself is one that belongs there.
+  static bool Knows(const std::string& name);
 
  private:
   DataDirectory(std::string path, file::FileLock lock)

@@ -4,13 +4,26 @@
 #include <utility>
 
 namespace pannier::store {
+namespace {
+
+// Holders let go without a word, when their request ends: that is soon.
+constexpr auto kLookForHolders = std::chrono::milliseconds(5);
+
+}  // namespace
 
 std::shared_ptr<SqliteStore> OpenStores::Find(const StoreName& name) {
   MutexLock lock(mutex_);
   const auto found = table_.find(name);
   if (found == table_.end() || found->second.store == nullptr) return nullptr;
+  if (barred_.contains(name)) return nullptr;
   found->second.last_used = clock_.Steady();
   return found->second.store;
+}
+
+std::shared_ptr<SqliteStore> OpenStores::Peek(const StoreName& name) const {
+  MutexLock lock(mutex_);
+  const auto found = table_.find(name);
+  return found == table_.end() ? nullptr : found->second.store;
 }
 
 // Waits while another thread opens or closes the store. True when it is open then.
@@ -23,21 +36,31 @@ bool OpenStores::AwaitSettled(const StoreName& name) {
   }
 }
 
-Result<std::shared_ptr<SqliteStore>> OpenStores::FindOrOpen(const StoreName& name,
-                                                            const Opener& open) {
-  MutexLock lock(mutex_);
+// Returns when the store is open, or when there is a place for it; either way it is not barred.
+Status OpenStores::AwaitPlace(const StoreName& name) {
   const auto give_up = std::chrono::steady_clock::now() + patience_;
   // Making room lets go of the lock, so that somebody else may have opened the store meanwhile:
   // look again.
-  while (!AwaitSettled(name) && table_.size() >= open_max_) {
-    if (MakeRoom()) continue;
-    // Holders let go without a word, when their request ends: that is soon.
-    settled_.WaitFor(mutex_, std::chrono::milliseconds(5));
+  for (;;) {
+    const bool is_open = AwaitSettled(name);
+    const bool barred = barred_.contains(name);
+    if (!barred && (is_open || table_.size() < open_max_)) return {};
+    if (!barred && MakeRoom()) continue;
     if (std::chrono::steady_clock::now() >= give_up) {
+      if (barred) {
+        return Unavailable("the store is being replaced by another", "try again in a few seconds");
+      }
       return ResourceExhausted("all " + std::to_string(open_max_) + " open stores are in use",
                                "try again in a second, or raise stores.maxOpen");
     }
+    settled_.WaitFor(mutex_, kLookForHolders);
   }
+}
+
+Result<std::shared_ptr<SqliteStore>> OpenStores::FindOrOpen(const StoreName& name,
+                                                            const Opener& open) {
+  MutexLock lock(mutex_);
+  TRY(AwaitPlace(name));
   if (const auto found = table_.find(name); found != table_.end()) {
     found->second.last_used = clock_.Steady();
     return found->second.store;
@@ -104,6 +127,44 @@ int OpenStores::CloseUnusedSince(SteadyTime before) {
     CloseSlot(idle);
     ++closed;
   }
+}
+
+// --- bars ---
+
+OpenStores::Bar::~Bar() {
+  if (table_ == nullptr) return;
+  MutexLock lock(table_->mutex_);
+  table_->barred_.erase(name_);
+  table_->settled_.NotifyAll();
+}
+
+Result<OpenStores::Bar> OpenStores::KeepOut(const StoreName& name, SteadyTime deadline) {
+  MutexLock lock(mutex_);
+  if (!barred_.insert(name).second) {
+    return Conflict("the store is being replaced already", "wait until that has ended");
+  }
+  const Status unused = AwaitUnused(name, deadline);
+  if (unused.ok()) return Bar(this, name);
+  barred_.erase(name);
+  settled_.NotifyAll();
+  return unused.error();
+}
+
+// Returns when the store is closed.
+Status OpenStores::AwaitUnused(const StoreName& name, SteadyTime deadline) {
+  while (AwaitSettled(name)) {
+    const auto slot = table_.find(name);
+    if (slot->second.store.use_count() == 1) {
+      CloseSlot(slot);
+      continue;
+    }
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return DeadlineExceeded("requests that hold the store did not end in time",
+                              "try again when fewer long requests run");
+    }
+    settled_.WaitFor(mutex_, kLookForHolders);
+  }
+  return {};
 }
 
 std::shared_ptr<SqliteStore> OpenStores::Remove(const StoreName& name) {

@@ -1,35 +1,27 @@
 // The table of open stores: who is open, who makes room.
 //
 // A store is open in at most one place: while one thread opens or closes it, others that want it
-// wait. Threads: any. Opening and closing happen outside the lock.
+// wait; while it is barred, they wait a while and are told to come again. Threads: any. Opening and
+// closing happen outside the lock.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "daemon/store/sqlite_store.h"
+#include "daemon/store/store_host.h"
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
 #include "lib/core/result.h"
 #include "lib/core/uuid.h"
 
 namespace pannier::store {
-
-// A store's name as its clients say it.
-struct StoreName {
-  std::string tenant;
-  std::string database;
-  bool operator==(const StoreName&) const = default;
-};
-struct StoreNameHash {
-  size_t operator()(const StoreName& name) const noexcept {
-    return std::hash<std::string>()(name.tenant) * 31 + std::hash<std::string>()(name.database);
-  }
-};
 
 class OpenStores {
  public:
@@ -44,13 +36,38 @@ class OpenStores {
   OpenStores(uint32_t open_max, std::chrono::milliseconds patience, const Clock& clock)
       : open_max_(open_max), patience_(patience), clock_(clock) {}
 
-  // The store if it is open, marked as used; else null.
+  // While it lives, the store is closed and nobody can open it. Move only; ends before the table.
+  class Bar {
+   public:
+    Bar(Bar&& other) noexcept : table_(other.table_), name_(std::move(other.name_)) {
+      other.table_ = nullptr;
+    }
+    Bar& operator=(Bar&&) = delete;
+    ~Bar();
+
+   private:
+    friend class OpenStores;
+    Bar(OpenStores* table, StoreName name) : table_(table), name_(std::move(name)) {}
+    OpenStores* table_;
+    StoreName name_;
+  };
+
+  // The store if it is open and not barred, marked as used; else null.
   std::shared_ptr<SqliteStore> Find(const StoreName& name);
   // The open store, or the one that `open` makes. Closes the least recently used store that nobody
   // holds when the table is full.
   //   kResourceExhausted  full, and all were held for as long as patience goes
+  //   kUnavailable        barred for as long as patience goes
   //   others              what `open` failed with
   Result<std::shared_ptr<SqliteStore>> FindOrOpen(const StoreName& name, const Opener& open);
+
+  // The store if it is open, even when it is barred; not marked as used.
+  std::shared_ptr<SqliteStore> Peek(const StoreName& name) const;
+
+  // Keeps newcomers out, waits until nobody holds the store, and closes it.
+  //   kConflict          barred already
+  //   kDeadlineExceeded  it was held until `deadline`; newcomers come in again
+  Result<Bar> KeepOut(const StoreName& name, SteadyTime deadline);
 
   // Closes it unless somebody holds it. True when it is not open now.
   bool CloseIfUnused(const StoreName& name);
@@ -72,6 +89,8 @@ class OpenStores {
   using Table = std::unordered_map<StoreName, Slot, StoreNameHash>;
 
   bool AwaitSettled(const StoreName& name) REQUIRES(mutex_);
+  Status AwaitPlace(const StoreName& name) REQUIRES(mutex_);
+  Status AwaitUnused(const StoreName& name, SteadyTime deadline) REQUIRES(mutex_);
   bool MakeRoom() REQUIRES(mutex_);
   void CloseSlot(Table::iterator slot) REQUIRES(mutex_);
 
@@ -82,6 +101,7 @@ class OpenStores {
   mutable Mutex mutex_;
   CondVar settled_;
   Table table_ GUARDED_BY(mutex_);
+  std::unordered_set<StoreName, StoreNameHash> barred_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pannier::store

@@ -7,7 +7,6 @@
 namespace pannier::store {
 namespace {
 
-constexpr CallContext WithoutDeadline() { return {SteadyTime::max()}; }
 // A log this many times its checkpoint size is moved by the committing thread itself: writers then
 // feel what they cost.
 constexpr uint64_t kWalPatience = 8;
@@ -15,10 +14,11 @@ constexpr uint64_t kWalPatience = 8;
 }  // namespace
 
 SqliteStore::SqliteStore(const std::string& folder, const StoreOptions& options, StoreHost& host,
-                         file::FileSystem& files)
+                         file::FileSystem& files, StoreName name)
     : options_(options),
       folder_(folder),
       path_(folder + "/store.db"),
+      name_(std::move(name)),
       host_(host),
       files_(files),
       readers_({path_, options.sqlite_vfs, options.readers_per_store_max}),
@@ -27,8 +27,9 @@ SqliteStore::SqliteStore(const std::string& folder, const StoreOptions& options,
 
 Result<std::shared_ptr<SqliteStore>> SqliteStore::Open(const std::string& folder,
                                                        const StoreOptions& options, StoreHost& host,
-                                                       file::FileSystem& files) {
-  std::shared_ptr<SqliteStore> store(new SqliteStore(folder, options, host, files));
+                                                       file::FileSystem& files,
+                                                       const StoreName& name) {
+  std::shared_ptr<SqliteStore> store(new SqliteStore(folder, options, host, files, name));
   TRY(store->Start());
   return store;
 }
@@ -36,9 +37,7 @@ Result<std::shared_ptr<SqliteStore>> SqliteStore::Open(const std::string& folder
 Status SqliteStore::Start() {
   Connection connection = TRY(OpenStoreWriter(path_, options_.sqlite_vfs));
   writer_ = TRY(Writer::Open(std::move(connection), options_.graph_threshold, published_));
-  writer_->connection().OnWalCommit([this](int pages) {
-    wal_bytes_.store(static_cast<uint64_t>(pages) * kStorePageBytes, std::memory_order_relaxed);
-  });
+  writer_->connection().OnWalCommit([this](int pages) { OnLog(static_cast<uint64_t>(pages)); });
   sequence_.store(writer_->sequence(), std::memory_order_release);
   return {};
 }
@@ -52,6 +51,22 @@ Status SqliteStore::Run(std::function<Status()> apply, uint64_t bytes, WriteQueu
   write.bytes = bytes;
   write.company = company;
   return queue_.Run(write, call.deadline);
+}
+
+Status SqliteStore::RunChange(std::function<Status()> apply, uint64_t bytes,
+                              WriteQueue::Company company, const CallContext& call) {
+  const auto unless_fenced = [this, apply = std::move(apply)]() -> Status {
+    if (host_.IsFenced(name_)) {
+      return Unavailable("writes of this store are held back while an operation works on it",
+                         "try again in a few seconds");
+    }
+    return apply();
+  };
+  return Run(unless_fenced, bytes, company, call);
+}
+
+Status SqliteStore::AwaitWrites(const CallContext& call) {
+  return Run([]() -> Status { return {}; }, 0, WriteQueue::Company::kBare, call);
 }
 
 void SqliteStore::CommitAll(const std::vector<WriteQueue::Write*>& writes) {
@@ -103,76 +118,36 @@ Status SqliteStore::MakeLogDurable() {
   return {};
 }
 
-// Gives the pages of dropped collections back to the file system. Where a failure or a reader of
-// the log prevents it, the next Upkeep() tries again.
-Status SqliteStore::Shrink() {
-  shrink_wanted_ = true;
-  TRY(writer_->connection().Run("PRAGMA incremental_vacuum"));
-  if (TRY(writer_->connection().Checkpoint(/*truncate=*/true))) shrink_wanted_ = false;
-  return {};
-}
-
 void SqliteStore::AfterCommit() {
-  if (writer_->TakeDropped()) {
+  if (options_.memory_budget_bytes == 0) DropIndexes();  // a commit may have begun one
+  const bool dropped = writer_->TakeDropped();
+  if (dropped) shrink_wanted_ = true;
+  if (pinned()) return;  // the end of the pin asks for upkeep
+  if (dropped) {
     [[maybe_unused]] const Status shrunk = Shrink();
     return;
   }
-  const uint64_t wal_bytes = wal_bytes_.load(std::memory_order_relaxed);
-  if (wal_bytes > options_.wal_bytes_checkpoint * kWalPatience) {
-    [[maybe_unused]] const auto moved = writer_->connection().Checkpoint(/*truncate=*/false);
-  } else if (wal_bytes > options_.wal_bytes_checkpoint) {
+  const uint64_t fresh_bytes = log_.fresh() * kStorePageBytes;
+  if (fresh_bytes > options_.wal_bytes_checkpoint * kWalPatience) {
+    [[maybe_unused]] const Result<bool> moved = MoveLog(/*truncate=*/false);
+  } else if (fresh_bytes > options_.wal_bytes_checkpoint) {
     host_.WantUpkeep();
   }
 }
 
-// --- upkeep ---
-
-Status SqliteStore::Flush(const CallContext& call) {
-  const auto checkpoint = [this]() -> Status {
-    TRY(writer_->connection().Checkpoint(/*truncate=*/true));
-    return {};
-  };
-  return Run(checkpoint, 0, WriteQueue::Company::kBare, call);
+// After each commit.
+void SqliteStore::OnLog(uint64_t pages) {
+  if (pages < log_.pages.load(std::memory_order_relaxed)) {
+    log_.restarts.fetch_add(1, std::memory_order_relaxed);
+    log_.tried.store(0, std::memory_order_relaxed);
+  }
+  log_.pages.store(pages, std::memory_order_release);
 }
 
-Result<std::unique_ptr<StorePin>> SqliteStore::Pin(const CallContext&) {
-  return Unimplemented("pin");
-}
-Result<uint64_t> SqliteStore::Compact(const CallContext&) { return Unimplemented("compact"); }
-Status SqliteStore::RebuildIndexes(const CallContext&) { return Unimplemented("rebuild"); }
-
-void SqliteStore::Upkeep() {
-  if (shrink_wanted_) {
-    const Status shrunk =
-        Run([this] { return Shrink(); }, 0, WriteQueue::Company::kBare, WithoutDeadline());
-    if (!shrunk.ok()) return;
-  }
-  if (wal_bytes_.load(std::memory_order_relaxed) > options_.wal_bytes_checkpoint) {
-    const Status moved = Run(
-        [this]() -> Status {
-          TRY(writer_->connection().Checkpoint(/*truncate=*/false));
-          wal_bytes_.store(0, std::memory_order_relaxed);
-          return {};
-        },
-        0, WriteQueue::Company::kBare, WithoutDeadline());
-    if (!moved.ok()) return;  // the next commit asks again
-  }
-  const auto map = published_.Get();  // held while it is walked
-  for (const auto& [id, entry] : map->entries()) {
-    const auto vectors = entry.indexes->vectors();
-    if (vectors && vectors->WantsGraph()) host_.WantGraph(vectors);
-  }
-  const Status compacted = Run(
-      [this]() -> Status {
-        const auto map = published_.Get();  // held while it is walked
-        for (const auto& [id, entry] : map->entries()) {
-          if (const auto vectors = entry.indexes->vectors()) vectors->Compact();
-          if (const auto attributes = entry.indexes->attributes()) attributes->Compact();
-        }
-        return {};
-      },
-      0, WriteQueue::Company::kBare, WithoutDeadline());
-  if (!compacted.ok()) return;
+uint64_t SqliteStore::Log::fresh() const {
+  const uint64_t in_log = pages.load(std::memory_order_acquire);
+  const uint64_t seen = tried.load(std::memory_order_acquire);
+  return in_log > seen ? in_log - seen : 0;
 }
 
 Result<ReaderPool::Lease> SqliteStore::AcquireReader(const CallContext& call) {
@@ -182,9 +157,13 @@ Result<ReaderPool::Lease> SqliteStore::AcquireReader(const CallContext& call) {
   return Corruption("the store's file is missing");
 }
 
-void SqliteStore::DropCaches() {
+void SqliteStore::DropIndexes() {
   const auto map = published_.Get();  // held while it is walked
   for (const auto& [id, entry] : map->entries()) entry.indexes->Drop();
+}
+
+void SqliteStore::DropCaches() {
+  DropIndexes();
   readers_.CloseIdle();
 }
 
@@ -198,7 +177,7 @@ uint64_t SqliteStore::memory_bytes() const {
 uint64_t SqliteStore::bytes_on_disk() const {
   uint64_t bytes = 0;
   for (const char* suffix : {"", "-wal"}) {
-    const Result<file::Info> info = file::RealFileSystem().Stat(path_ + suffix);
+    const Result<file::Info> info = files_.Stat(path_ + suffix);
     if (info.ok()) bytes += info->disk_bytes;
   }
   return bytes;

@@ -1,10 +1,11 @@
 // The Store (store.h) over one SQLite file: wiring of the write queue, the writer, the readers and
-// the caches. The calls live in three files: sqlite_store.cc (opening, commits, upkeep),
-// store_writes.cc and store_reads.cc.
+// the caches. The calls live in five files: sqlite_store.cc (opening, commits), store_upkeep.cc,
+// store_pin.cc, store_writes.cc and store_reads.cc.
 #pragma once
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/store/collection_map.h"
@@ -14,16 +15,19 @@
 #include "daemon/store/stores.h"
 #include "daemon/store/write_queue.h"
 #include "daemon/store/writer.h"
+#include "lib/core/mutex.h"
 
 namespace pannier::store {
 
 class SqliteStore final : public Store {
  public:
-  // `folder` holds store.db. `host` and `files` outlive the store.
+  // `folder` holds store.db. `host` and `files` outlive the store. `name` is what the host knows it
+  // by.
   //   kCorruption, kInvalidArgument, …  see store_file.h
   static Result<std::shared_ptr<SqliteStore>> Open(const std::string& folder,
                                                    const StoreOptions& options, StoreHost& host,
-                                                   file::FileSystem& files);
+                                                   file::FileSystem& files,
+                                                   const StoreName& name = {});
 
   Result<CollectionPtr> CreateCollection(const NewCollection& wanted,
                                          const CallContext& call) override;
@@ -64,27 +68,60 @@ class SqliteStore final : public Store {
   uint64_t memory_bytes() const;
   uint64_t bytes_on_disk() const;  // of the file and its log
   uint64_t writes_waiting() const { return queue_.waiting(); }
+  // Returns when every write that was in the queue has ended.
+  Status AwaitWrites(const CallContext& call);
   struct Totals {
     uint64_t collections = 0, records = 0, tail = 0;
   };
   Totals totals() const;  // of loaded caches and counters; cheap
 
  private:
-  struct Look;  // one pinned read (store_reads.cc)
+  struct Look;    // one pinned read (store_reads.cc)
+  class FilePin;  // store_pin.cc
+  class PinTurn;
+
+  // The write-ahead log in pages. Written by the leader of the queue, but for `tried`.
+  struct Log {
+    std::atomic<uint64_t> pages{0};  // as of the last commit
+    // `pages` when somebody last tried to move them into the file. Not more than these have been
+    // moved; when it was less, a reader was in the way, and trying again at once is no use.
+    std::atomic<uint64_t> tried{0};
+    std::atomic<uint64_t> restarts{0};  // how often it was begun anew
+    uint64_t fresh() const;             // pages that nobody has tried to move
+  };
 
   SqliteStore(const std::string& folder, const StoreOptions& options, StoreHost& host,
-              file::FileSystem& files);
+              file::FileSystem& files, StoreName name);
   Status Start();
 
   // Runs `apply` as (part of) a commit and returns its result.
   Status Run(std::function<Status()> apply, uint64_t bytes, WriteQueue::Company company,
              const CallContext& call);
+  // The same for what changes the store: refused while that is fenced.
+  Status RunChange(std::function<Status()> apply, uint64_t bytes, WriteQueue::Company company,
+                   const CallContext& call);
   void CommitAll(const std::vector<WriteQueue::Write*>& writes);
   Status CommitTransaction(const std::vector<WriteQueue::Write*>& writes,
                            std::chrono::nanoseconds* commit_took);
   void AfterCommit();
   Status MakeLogDurable();
+  void OnLog(uint64_t pages);
+  void DropIndexes();
+
+  // --- upkeep (store_upkeep.cc) ---
+  Result<bool> MoveLog(bool truncate);  // by the leader of the queue
   Status Shrink();
+  Result<uint64_t> FileBytes() const;
+  Status VacuumInSteps(const CallContext& call);
+  Status AwaitGraph(const CollectionEntry& entry, const CallContext& call);
+
+  // --- pins (store_pin.cc) ---
+  bool pinned() const { return pins_.load(std::memory_order_acquire) > 0; }
+  Status ShortenLog(const CallContext& call);
+  Result<bool> HoldLog(Connection& reader, std::optional<Transaction>* hold,
+                       const CallContext& call);
+  Status OpenRaw();
+
   Result<ReaderPool::Lease> AcquireReader(const CallContext& call);
 
   Result<CollectionEntry> EntryOf(const Uuid& id) const;
@@ -96,7 +133,10 @@ class SqliteStore final : public Store {
                      const model::RecordVisitor& visit, const CallContext& call);
   Result<std::vector<std::vector<index::Neighbor>>> Search(Look& look,
                                                            const model::QueryRequest& request,
+                                                           uint32_t first, uint32_t count,
                                                            const index::RecordSet* allowed);
+  Result<bool> LoadFor(const CollectionEntry& entry, bool vectors, bool attributes,
+                       const CallContext& call);
   Result<Look> LookAt(const Uuid& id, bool vectors, bool attributes, const CallContext& call);
   // Counts what a read found damaged, and passes the status on.
   Status Watched(Status status);
@@ -104,14 +144,22 @@ class SqliteStore final : public Store {
   const StoreOptions options_;
   const std::string folder_;
   const std::string path_;
+  const StoreName name_;
   StoreHost& host_;
   file::FileSystem& files_;
   PublishedCollections published_;
   std::atomic<index::Sequence> sequence_{0};  // of the last commit that every cache knows
-  std::atomic<uint64_t> wal_bytes_{0};
+  Log log_;
   std::atomic<bool> shrink_wanted_{false};  // pages of a dropped collection are in the file still
   std::atomic<bool> deleted_{false};
   bool log_durable_ = false;  // used by the leader of queue_ alone, as is writer_
+  Mutex pin_mutex_;
+  CondVar pin_turn_;
+  bool pinning_ GUARDED_BY(pin_mutex_) = false;  // somebody is making a pin
+  std::atomic<uint32_t> pins_{0};                // that live
+  // The file, to be read by pins. It is closed after SQLite's connections, never before: closing
+  // any descriptor of a file ends all locks that this process has on it.
+  std::unique_ptr<file::File> raw_;
   std::unique_ptr<Writer> writer_;
   ReaderPool readers_;
   WriteQueue queue_;

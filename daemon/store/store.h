@@ -119,13 +119,18 @@ class Store {
   // --- upkeep ---
   // Moves the write-ahead log into the file.
   virtual Status Flush(const CallContext& call) = 0;
-  // Moves the whole log into the file and holds the file still (store_pin.h).
-  //   kDeadlineExceeded  readers of the log did not end in time
+  // Moves the whole log into the file and holds the file still (store_pin.h). Writers wait for it
+  // about as long as for one commit. A second pin shares the sequence of the first when nothing was
+  // written since; else it waits until the first has ended.
+  //   kDeadlineExceeded  readers of the log, or another pin, did not end in time
   virtual Result<std::unique_ptr<StorePin>> Pin(const CallContext& call) = 0;
   // Gives free pages back to the file system, in steps between which writes go on. Returns the
-  // bytes that the file shrank by.
+  // bytes that the file shrank by; what a pin or a long read kept from going by the deadline goes
+  // when that has ended.
   virtual Result<uint64_t> Compact(const CallContext& call) = 0;
-  // Throws all caches away and builds them anew from the rows.
+  // Throws all caches away and builds them anew from the rows; those that the memory budget has no
+  // room for are left out.
+  //   kDeadlineExceeded  some graphs are not built yet; they will be
   virtual Status RebuildIndexes(const CallContext& call) = 0;
   // Loads what queries will need.
   virtual Status Warm(const CallContext& call) = 0;

@@ -29,7 +29,7 @@ Result<CollectionPtr> SqliteStore::CreateCollection(const NewCollection& wanted,
     created = TRY(writer_->CreateCollection(wanted));
     return {};
   };
-  TRY(Run(apply, 4096, Company::kShared, call));
+  TRY(RunChange(apply, 4096, Company::kShared, call));
   return created;
 }
 
@@ -71,19 +71,20 @@ Result<CollectionEntry> SqliteStore::EntryOf(const Uuid& id) const {
 
 Status SqliteStore::UpdateCollection(const Uuid& id, const CollectionChange& change,
                                      const CallContext& call) {
-  return Run([&] { return writer_->UpdateCollection(id, change); }, 4096, Company::kShared, call);
+  return RunChange([&] { return writer_->UpdateCollection(id, change); }, 4096, Company::kShared,
+                   call);
 }
 
 Status SqliteStore::DeleteCollection(const std::string& name, const CallContext& call) {
-  return Run([&] { return writer_->DeleteCollection(name); }, 4096, Company::kShared, call);
+  return RunChange([&] { return writer_->DeleteCollection(name); }, 4096, Company::kShared, call);
 }
 
 Result<index::Sequence> SqliteStore::Write(const Uuid& id, model::WriteKind kind,
                                            const model::RecordBatch& batch,
                                            const CallContext& call) {
   TRY(EntryOf(id));
-  TRY(Watched(Run([&] { return writer_->Write(id, kind, batch); }, BytesOf(batch), Company::kShared,
-                  call)));
+  TRY(Watched(RunChange([&] { return writer_->Write(id, kind, batch); }, BytesOf(batch),
+                        Company::kShared, call)));
   return sequence();
 }
 
@@ -114,7 +115,7 @@ Result<uint64_t> SqliteStore::Delete(const Uuid& id, const model::Selection& sel
   const Company company = selection.filter ? Company::kAlone : Company::kShared;
   for (int attempt = 0; attempt < 3; ++attempt) {
     if (selection.filter) TRY(LoadAttributes(entry, call));
-    TRY(Watched(Run(apply, 4096, company, call)));
+    TRY(Watched(RunChange(apply, 4096, company, call)));
     if (!evicted) return removed;
   }
   return ResourceExhausted("memory is too short to filter the records to delete",
@@ -178,7 +179,8 @@ Status SqliteStore::LoadAttributes(const CollectionEntry& entry, const CallConte
 }
 
 Status SqliteStore::Watched(Status status) {
-  if (status.Is(Errc::kCorruption)) host_.OnChecksumFailure();
+  const bool gone = deleted_.load(std::memory_order_relaxed);
+  if (status.Is(Errc::kCorruption) && !gone) host_.OnChecksumFailure(name_, status.error().what);
   return status;
 }
 

@@ -2,17 +2,11 @@
 
 #include <pthread.h>
 
-#include <atomic>
-#include <shared_mutex>
-#include <thread>
 #include <utility>
 
-#include "daemon/store/catalog.h"
-#include "daemon/store/data_directory.h"
-#include "daemon/store/graph_builder.h"
-#include "daemon/store/open_stores.h"
 #include "daemon/store/sqlite_store.h"
 #include "daemon/store/store_file.h"
+#include "daemon/store/stores_impl.h"
 #include "lib/core/log.h"
 
 namespace pannier::store {
@@ -21,6 +15,7 @@ namespace {
 constexpr char kDefaultTenant[] = "default_tenant";
 constexpr char kDefaultDatabase[] = "default_database";
 constexpr auto kUpkeepInterval = std::chrono::seconds(1);
+constexpr auto kQuarantineInterval = std::chrono::minutes(1);
 
 DatabaseInfo InfoOf(const CatalogEntry& entry) {
   return {entry.database, entry.tenant, entry.name};
@@ -29,77 +24,33 @@ StoreName NameOf(const CatalogEntry& entry) { return {entry.tenant, entry.name};
 
 }  // namespace
 
-class Stores::Impl final : public StoreHost {
- public:
-  Impl(DataDirectory directory, std::unique_ptr<Catalog> catalog, StoreOptions options,
-       file::FileSystem& files, const Clock& clock, StoreObserver* observer)
-      : options_(std::move(options)),
-        files_(files),
-        clock_(clock),
-        observer_(observer),
-        directory_(std::move(directory)),
-        catalog_(std::move(catalog)),
-        open_(options_.open_max, options_.open_patience, clock) {}
+Stores::Impl::Impl(DataDirectory directory, std::unique_ptr<Catalog> catalog, StoreOptions options,
+                   file::FileSystem& files, const Clock& clock, StoreObserver* observer)
+    : options_(std::move(options)),
+      files_(files),
+      clock_(clock),
+      observer_(observer),
+      directory_(std::move(directory)),
+      catalog_(std::move(catalog)),
+      journal_(catalog_->file()),
+      damage_(*catalog_, observer),
+      quarantine_(directory_, *catalog_, files),
+      sweeper_(directory_, *catalog_, quarantine_, databases_change_, files, clock),
+      open_(options_.open_max, options_.open_patience, clock) {}
 
-  ~Impl() override {
-    upkeep_.request_stop();
-    upkeep_wanted_.NotifyAll();
-    if (upkeep_.joinable()) upkeep_.join();
-  }
-
-  Status Start();
-
-  // --- StoreHost ---
-  bool MakeRoom(uint64_t bytes) override;
-  void WantGraph(std::weak_ptr<index::VectorIndex> index) override {
-    builder_.Want(std::move(index));
-  }
-  void WantUpkeep() override;
-  void OnCommit(uint64_t writes, std::chrono::nanoseconds took,
-                std::chrono::nanoseconds commit_took) override;
-  void OnSearch(bool used_graph, std::chrono::nanoseconds took) override {
-    if (observer_ != nullptr) observer_->OnSearch(used_graph, took);
-  }
-  void OnChecksumFailure() override { checksum_failures_.fetch_add(1, std::memory_order_relaxed); }
-
-  // --- what Stores offers ---
-  Status CreateDatabase(const std::string& tenant, const std::string& name);
-  Status DeleteDatabase(const std::string& tenant, const std::string& name);
-  Status Reset();
-  Result<StoreRef> Acquire(const std::string& tenant, const std::string& database);
-  Result<StoreInfo> Describe(const CatalogEntry& entry);
-  StoreStats Stats() const;
-
-  const StoreOptions options_;
-  file::FileSystem& files_;
-  const Clock& clock_;
-  StoreObserver* const observer_;
-  const DataDirectory directory_;
-  const std::unique_ptr<Catalog> catalog_;
-  OpenStores open_;
-
- private:
-  Status MakeDefaults();
-  Status MakeDatabase(const CatalogEntry& entry, bool with_tenant);
-  void Forget(const CatalogEntry& entry);
-  Status MakeFiles(const Uuid& store);
-  Status FinishIntents();
-  void UpkeepLoop(const std::stop_token& stop);
-
-  // Creations and deletions go on side by side; a reset runs alone.
-  std::shared_mutex databases_change_;
-  std::atomic<uint64_t> commits_{0}, writes_{0}, checksum_failures_{0};
-  Mutex upkeep_mutex_;
-  CondVar upkeep_wanted_;
-  bool upkeep_now_ GUARDED_BY(upkeep_mutex_) = false;
-  GraphBuilder builder_;
-  std::jthread upkeep_;  // last: runs only while all else is there
-};
+Stores::Impl::~Impl() {
+  upkeep_.request_stop();
+  upkeep_wanted_.NotifyAll();
+  if (upkeep_.joinable()) upkeep_.join();
+}
 
 // --- start ---
 
 Status Stores::Impl::Start() {
   TRY(FinishIntents().Context("finish what was interrupted"));
+  TRY(quarantine_.Finish().Context("finish what was interrupted"));
+  TRY(ClearStaging().Context("remove what was interrupted"));
+  TRY(damage_.Load());
   TRY(MakeDefaults());
   upkeep_ = std::jthread([this](std::stop_token stop) { UpkeepLoop(stop); });
   return {};
@@ -167,6 +118,7 @@ Status Stores::Impl::DeleteDatabase(const std::string& tenant, const std::string
 // Who holds the store goes on with files that have lost their names.
 void Stores::Impl::Forget(const CatalogEntry& entry) {
   if (const auto store = open_.Remove(NameOf(entry))) store->MarkDeleted();
+  damage_.Forget(NameOf(entry));
 }
 
 Status Stores::Impl::Reset() {
@@ -180,22 +132,21 @@ Status Stores::Impl::Reset() {
 
 // --- stores ---
 
-Result<StoreRef> Stores::Impl::Acquire(const std::string& tenant, const std::string& database) {
-  const StoreName name{tenant, database};
+Result<StoreRef> Stores::Impl::Acquire(const StoreName& name) {
   if (std::shared_ptr<SqliteStore> store = open_.Find(name)) return StoreRef(std::move(store));
   const auto open = [&]() -> Result<std::shared_ptr<SqliteStore>> {
-    const CatalogEntry entry = TRY(catalog_->Find(tenant, database));
+    const CatalogEntry entry = TRY(catalog_->Find(name.tenant, name.database));
     Result<std::shared_ptr<SqliteStore>> store =
-        SqliteStore::Open(directory_.store_path(entry.store), options_, *this, files_);
+        SqliteStore::Open(directory_.store_path(entry.store), options_, *this, files_, name);
     // Missing is not new: the catalog knows the store, so an empty one must not take its place.
     if (store.Is(Errc::kNotFound)) return Corruption("the store's file is missing");
     return store;
   };
   Result<std::shared_ptr<SqliteStore>> store = open_.FindOrOpen(name, open);
   if (store.ok()) return StoreRef(std::move(store).value());
-  if (store.Is(Errc::kCorruption)) OnChecksumFailure();
+  if (store.Is(Errc::kCorruption)) OnChecksumFailure(name, store.error().what);
   if (store.Is(Errc::kNotFound)) return std::move(store).error();
-  return std::move(store).error().Context("open store " + tenant + "/" + database);
+  return std::move(store).error().Context("open store " + name.tenant + "/" + name.database);
 }
 
 Result<StoreInfo> Stores::Impl::Describe(const CatalogEntry& entry) {
@@ -203,6 +154,10 @@ Result<StoreInfo> Stores::Impl::Describe(const CatalogEntry& entry) {
   info.database = InfoOf(entry);
   Result<uint64_t> bytes = file::DiskUsage(files_, directory_.store_path(entry.store));
   info.bytes_on_disk = bytes.ok() ? *bytes : 0;
+  if (auto damage = damage_.Of(NameOf(entry))) {
+    info.damaged = true;
+    info.damage = *std::move(damage);
+  }
   for (const OpenStores::Open& open : open_.List()) {
     if (open.name != NameOf(entry)) continue;
     const SqliteStore::Totals totals = open.store->totals();
@@ -237,6 +192,7 @@ StoreStats Stores::Impl::Stats() const {
   stats.writes_total = writes_.load(std::memory_order_relaxed);
   stats.graph_builds_total = builder_.builds_total();
   stats.graph_builds_running = builder_.running();
+  stats.stores_damaged = damage_.count();
   stats.checksum_failures_total = checksum_failures_.load(std::memory_order_relaxed);
   return stats;
 }
@@ -281,6 +237,21 @@ void Stores::Impl::UpkeepLoop(const std::stop_token& stop) {
     for (const OpenStores::Open& open : open_.List()) open.store->Upkeep();
     MakeRoom(0);  // what grew by writing counts too
     open_.CloseUnusedSince(clock_.Steady() - options_.idle_after);
+    TidyQuarantine();
+  }
+}
+
+// What fails here is tried again: the disk's state is said by others.
+void Stores::Impl::TidyQuarantine() {
+  const Status persisted = damage_.Persist();
+  if (!persisted.ok()) return;
+  const SteadyTime now = clock_.Steady();
+  if (quarantine_tidied_ != SteadyTime() && now - quarantine_tidied_ < kQuarantineInterval) return;
+  quarantine_tidied_ = now;
+  const Result<uint64_t> removed = quarantine_.RemoveExpired(clock_.Now());
+  if (!removed.ok()) {
+    LogWarn("expired quarantine not removed; tried again in a minute")
+        .Add("error", removed.error().what);
   }
 }
 
@@ -333,7 +304,7 @@ Status Stores::DeleteDatabase(const std::string& tenant, const std::string& name
 Status Stores::Reset() { return impl_->Reset(); }
 
 Result<StoreRef> Stores::Acquire(const std::string& tenant, const std::string& database) {
-  return impl_->Acquire(tenant, database);
+  return impl_->Acquire({tenant, database});
 }
 
 Result<bool> Stores::Close(const std::string& tenant, const std::string& database) {
@@ -355,5 +326,17 @@ Result<StoreInfo> Stores::Describe(const std::string& tenant, const std::string&
 
 StoreStats Stores::stats() const { return impl_->Stats(); }
 const Uuid& Stores::instance_id() const { return impl_->directory_.instance_id(); }
+
+Status Stores::MarkDamaged(const std::string& tenant, const std::string& database,
+                           const std::string& what) {
+  TRY(impl_->catalog_->Find(tenant, database));
+  impl_->damage_.Note({tenant, database}, what);
+  return impl_->damage_.Persist();
+}
+
+Status Stores::ClearDamaged(const std::string& tenant, const std::string& database) {
+  TRY(impl_->catalog_->Find(tenant, database));
+  return impl_->damage_.Clear({tenant, database});
+}
 
 }  // namespace pannier::store

@@ -17,6 +17,7 @@
 #include "daemon/store/journal.h"
 #include "daemon/store/replacement.h"
 #include "daemon/store/store.h"
+#include "daemon/store/sweep.h"
 #include "lib/core/clock.h"
 #include "lib/core/result.h"
 #include "lib/core/uuid.h"
@@ -40,6 +41,8 @@ struct StoreInfo {
   index::Sequence sequence = 0;           // 0 while not open
   uint64_t bytes_on_disk = 0, bytes_in_memory = 0;
   std::optional<WallTime> last_used;  // since this process started
+  bool damaged = false;               // bytes of it failed their check, and nobody mended them yet
+  std::string damage;                 // what was found first
 };
 
 // Counted since start; read for metrics.
@@ -50,6 +53,7 @@ struct StoreStats {
   uint64_t writes_queued = 0, commits_total = 0, writes_total = 0;
   uint64_t tail_records = 0, graph_builds_total = 0, graph_builds_running = 0;
   uint64_t checksum_failures_total = 0;
+  uint64_t stores_damaged = 0;
 };
 
 // Told of each event as it happens, from the thread it happens on; must return at once.
@@ -59,6 +63,9 @@ class StoreObserver {
   virtual void OnCommit(uint64_t writes, std::chrono::nanoseconds took,
                         std::chrono::nanoseconds commit_took) = 0;
   virtual void OnSearch(bool used_graph, std::chrono::nanoseconds took) = 0;
+  // Bytes of a store failed their check; said once per store and cause until it is cleared.
+  virtual void OnDamage(const std::string& /*tenant*/, const std::string& /*database*/,
+                        const std::string& /*what*/) {}
 };
 
 struct StoreOptions {
@@ -70,7 +77,7 @@ struct StoreOptions {
   uint64_t wal_bytes_checkpoint = 16ull
                                   << 20;  // a write-ahead log past this is moved into the file
   uint64_t memory_budget_bytes =
-      512ull << 20;  // indexes of all stores; past it collections are searched in the file
+      512ull << 20;  // indexes of all stores; past it collections are searched in the file; 0: none
   std::chrono::seconds idle_after{4 * 3600};
   uint32_t graph_threshold = 5'000;
   std::string sqlite_vfs;  // empty: SQLite's own; tests put faults here
@@ -107,7 +114,9 @@ class Stores {
   // --- stores ---
   //   kNotFound           no such database
   //   kResourceExhausted  open_max stores are open and all are held
-  //   kCorruption         the store's file is missing, foreign, newer or damaged; the others go on
+  //   kUnavailable        the store is being replaced, and that took longer than open_patience
+  //   kCorruption         the store's file is missing, foreign, newer or damaged; the others go on,
+  //                       and this one is marked as damaged
   Result<StoreRef> Acquire(const std::string& tenant, const std::string& database);
   // Closes the store when nobody holds it. True when it is closed now.
   //   kNotFound  no such database
@@ -116,16 +125,22 @@ class Stores {
   Result<StoreInfo> Describe(const std::string& tenant, const std::string& database);
   StoreStats stats() const;
   const Uuid& instance_id() const;
+  // Remembers that the store is damaged until it is cleared, replaced or deleted. Requests go on:
+  // what fails its check is refused record by record.  kNotFound: no such database
+  Status MarkDamaged(const std::string& tenant, const std::string& database,
+                     const std::string& what);
+  Status ClearDamaged(const std::string& tenant, const std::string& database);
 
   // --- whole stores, for operations (replacement.h) ---
   Journal& journal();
-  // A new, empty folder `<data>/staging/<operation>`; what a crash leaves there is removed at
-  // start, and by RemoveStaging().
+  // A new, empty folder `<data>/staging/<operation>`; what an earlier attempt left there is
+  // removed. What a crash leaves there is removed at start, and by RemoveStaging().
   Result<std::string> MakeStaging(const Uuid& operation);
   Status RemoveStaging(const Uuid& operation);
   // The folder's id, which also names the store in repositories.
   Result<Uuid> StoreId(const std::string& tenant, const std::string& database);  // kNotFound
-  // Returns once no write is in flight.
+  // Returns once no write is in flight. The fence goes with the name: it also holds for a store
+  // that is closed, opened or put in its place meanwhile. It ends before Stores.
   //   kNotFound           no such database
   //   kConflict           fenced already
   //   kDeadlineExceeded   writes did not end in time
@@ -133,21 +148,34 @@ class Stores {
                                  SteadyTime deadline);
   // Makes `staged` (a synced folder in staging, with a sound store.db) the database's store; the
   // old one goes to quarantine. Requests that come meanwhile wait (at most open_patience), and
-  // those in flight are waited for until `deadline`. Done once per `operation`: repeated, it is ok.
-  //   kNotFound, kDeadlineExceeded  nothing has changed
+  // those in flight are waited for until `deadline`: the caller holds no StoreRef of it. Done once
+  // per `operation` that the journal knows: repeated, it is ok.
+  //   kNotFound          no such database, or nothing is staged; nothing has changed
+  //   kConflict          somebody else is replacing it; nothing has changed
+  //   kDeadlineExceeded  nothing has changed
+  //   others             the disk failed. Nothing has changed, but when the disk failed the very
+  //                      commit, a restart may show that it was done: ask the journal then
   Status Replace(const Uuid& operation, const std::string& tenant, const std::string& database,
                  const std::string& staged, std::string_view why,
                  std::optional<WallTime> quarantine_expires, SteadyTime deadline);
-  // Makes `staged` a new database (and its tenant, if that is new).
-  //   kConflict  the name is taken
+  // Makes `staged` a new database (and its tenant, if that is new). Repetition and failures of the
+  // disk as with Replace.
+  //   kConflict  the name is taken; `staged` is where it was
   Status Install(const Uuid& operation, const std::string& tenant, const std::string& database,
                  const std::string& staged);
+  // By the time it was moved there.
   Result<std::vector<QuarantinedStore>> ListQuarantine();
-  // Back under its old name, or under a new one.
-  //   kNotFound  not there.   kConflict  the name is taken
+  // Back under its old name, or under a new one (and its tenant, if that is new).
+  //   kNotFound         not there
+  //   kConflict         the name is taken
+  //   kInvalidArgument  what was moved aside is no store
   Status Release(const Uuid& quarantined, const std::string& tenant, const std::string& database);
   // Removes for ever.
   Status RemoveQuarantined(const Uuid& quarantined);
+  // Removes what has expired by `now`, and returns how many. Also done by the upkeep thread.
+  Result<uint64_t> RemoveExpiredQuarantine(WallTime now);
+  // Looks for leftovers, and does with them what `options` say (sweep.h).
+  Result<SweepResult> Sweep(const SweepOptions& options);
 
  private:
   class Impl;

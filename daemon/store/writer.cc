@@ -164,8 +164,11 @@ Result<CollectionPtr> Writer::CreateCollection(const NewCollection& wanted) {
     if (wanted.get_or_create) return existing->info;
     return Conflict("Collection [" + wanted.name + "] already exists");
   }
+  if (wanted.id && Knows(*wanted.id)) {
+    return Conflict("Collection [" + wanted.id->ToString() + "] already exists");
+  }
   model::Collection collection;
-  collection.id = Uuid::Random();
+  collection.id = wanted.id ? *wanted.id : Uuid::Random();
   collection.name = wanted.name;
   collection.metadata = wanted.metadata;
   collection.hnsw = wanted.index.hnsw;

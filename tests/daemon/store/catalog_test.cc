@@ -116,7 +116,7 @@ TEST_CASE("catalog: another program's file and a newer format are refused", "[da
   Open(dir);
   Connection::Open(dir / "catalog.db", Connection::Mode::kReadWrite, "")
       .value()
-      .Run("PRAGMA user_version = 2")
+      .Run("PRAGMA user_version = 3")
       .value();
   const auto refused = Catalog::Open(dir / "catalog.db", "", true);
   REQUIRE(refused.Is(Errc::kInvalidArgument));

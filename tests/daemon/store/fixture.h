@@ -73,16 +73,20 @@ class Scratch {
 class CountingHost final : public StoreHost {
  public:
   bool MakeRoom(uint64_t) override { return room; }
-  void WantGraph(std::weak_ptr<index::VectorIndex>) override { ++graphs_wanted; }
+  bool WantGraph(std::weak_ptr<index::VectorIndex>) override {
+    ++graphs_wanted;
+    return false;
+  }
+  bool IsFenced(const StoreName&) const override { return fenced; }
   void WantUpkeep() override { ++upkeeps_wanted; }
   void OnCommit(uint64_t writes, std::chrono::nanoseconds, std::chrono::nanoseconds) override {
     ++commits;
     writes_committed += writes;
   }
   void OnSearch(bool, std::chrono::nanoseconds) override { ++searches; }
-  void OnChecksumFailure() override { ++checksum_failures; }
+  void OnChecksumFailure(const StoreName&, const std::string&) override { ++checksum_failures; }
 
-  std::atomic<bool> room{true};
+  std::atomic<bool> room{true}, fenced{false};
   std::atomic<uint64_t> graphs_wanted{0}, upkeeps_wanted{0}, commits{0}, writes_committed{0},
       searches{0}, checksum_failures{0};
 };
