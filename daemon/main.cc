@@ -3,10 +3,12 @@
 #include <cstdio>
 #include <string>
 
+#include "daemon/child_verbs.h"
 #include "daemon/config/command_line.h"
 #include "daemon/config/load.h"
 #include "daemon/config/reference.h"
 #include "daemon/daemon.h"
+#include "daemon/process/child.h"
 #include "daemon/process/process.h"
 #include "lib/contract/health_check.h"
 #include "lib/contract/version.h"
@@ -53,6 +55,7 @@ int Serve(const Config& config) {
 }
 
 int Main(int argc, char** argv) {
+  if (IsChild(argc, argv)) return ServeChild(ChildVerbs(), argc, argv);
   const Environment environment = ProcessEnvironment();
   const Result<CommandLine> line = ParseCommandLine(argc, argv, VersionLine(), environment);
   if (!line.ok()) return Report(line.error());
