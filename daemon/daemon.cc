@@ -5,6 +5,7 @@
 
 #include "daemon/admin/admin_api.h"
 #include "daemon/api/api.h"
+#include "daemon/operations_wiring.h"
 #include "daemon/process/process.h"
 #include "daemon/service/daemon_metrics.h"
 #include "daemon/service/tokens.h"
@@ -105,6 +106,7 @@ class Daemon::Impl {
   service::DaemonMetrics metrics_;
   std::unique_ptr<service::TokenFile> tokens_;  // null: no token is asked for
   std::unique_ptr<store::Stores> stores_;
+  std::unique_ptr<Operations> operations_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<admin::AdminApi> admin_api_;
   http::Server data_server_;
@@ -125,8 +127,11 @@ Status Daemon::Impl::Start(file::FileSystem& files) {
     tokens_ = TRY(service::TokenFile::Open(config_.listen.tcp.token_file, files, clock_)
                       .Context("listen.tcp.tokenFile"));
   }
+  operations_ = std::make_unique<Operations>(config_, StoreOptionsOf(config_), *stores_, metrics_,
+                                             files, clock_);
   MakeApi();
   AddListeners();
+  TRY(operations_->Start().Context("take up operations"));
   TRY(admin_server_.Start());
   TRY(data_server_.Start());
   serving_ = true;
@@ -150,6 +155,7 @@ void Daemon::Impl::MakeApi() {
   admin_api_ = std::make_unique<admin::AdminApi>(admin::Parts{
       *stores_, metrics_, std::string(contract::Version()), std::string(contract::Commit()),
       RandomHex(16), serving_, clock_, clock_.Steady()});
+  operations_->AddRoutes(admin_api_->router());
   metrics_.Watch(*stores_);
   metrics_.Watch(data_server_, "data");
   metrics_.Watch(admin_server_, "admin");
@@ -188,6 +194,7 @@ void Daemon::Impl::SayReady() {
 
 void Daemon::Impl::Stop() {
   serving_ = false;
+  if (operations_) operations_->Stop();
   data_server_.Stop(config_.shutdown_grace);
   admin_server_.Stop(std::chrono::milliseconds(0));
 }

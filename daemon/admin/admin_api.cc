@@ -2,31 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/admin/answers.h"
+
 namespace pannier::admin {
 namespace {
 
 using nlohmann::json;
-
-http::Response Text(int status, std::string body) {
-  http::Response response;
-  response.status = status;
-  response.content_type = "text/plain; charset=utf-8";
-  response.body = std::move(body);
-  return response;
-}
-
-http::Response Json(int status, const json& body) {
-  http::Response response;
-  response.status = status;
-  response.body = body.dump();
-  return response;
-}
-
-http::Response Failure(const Error& error) {
-  return Json(500, {{"error", std::string(ToString(error.code))},
-                    {"message", error.what},
-                    {"hint", error.hint}});
-}
 
 json StoreJson(const store::StoreInfo& info) {
   return {{"tenant", info.database.tenant},
@@ -42,6 +23,12 @@ json StoreJson(const store::StoreInfo& info) {
 
 }  // namespace
 
+AdminApi::AdminApi(Parts parts) : parts_(std::move(parts)) {
+  router_.Add("GET", "/admin/v1/status",
+              [this](const Call&) -> Result<http::Response> { return Status(); });
+  router_.Add("GET", "/admin/v1/stores", [this](const Call&) { return Stores(); });
+}
+
 http::Response AdminApi::HandleMetrics(const http::Request& request) const {
   if (request.method != "GET") return Text(405, "only GET is answered here\n");
   if (request.path == "/metrics") {
@@ -56,8 +43,10 @@ http::Response AdminApi::HandleMetrics(const http::Request& request) const {
 }
 
 http::Response AdminApi::HandleAdmin(const http::Request& request) const {
-  if (request.path == "/admin/v1/status" && request.method == "GET") return Status();
-  if (request.path == "/admin/v1/stores" && request.method == "GET") return Stores();
+  if (std::optional<http::Response> answer = router_.Answer(request)) return std::move(*answer);
+  if (request.path.starts_with("/admin/")) {
+    return Failure(NotFound("there is no " + std::string(request.path.substr(0, 256))));
+  }
   return HandleMetrics(request);
 }
 
@@ -83,11 +72,9 @@ http::Response AdminApi::Status() const {
                     {"checksumFailures", stats.checksum_failures_total}});
 }
 
-http::Response AdminApi::Stores() const {
-  const Result<std::vector<store::StoreInfo>> stores = parts_.stores.List();
-  if (!stores.ok()) return Failure(stores.error());
+Result<http::Response> AdminApi::Stores() const {
   json list = json::array();
-  for (const store::StoreInfo& info : *stores) list.push_back(StoreJson(info));
+  for (const store::StoreInfo& info : TRY(parts_.stores.List())) list.push_back(StoreJson(info));
   return Json(200, {{"stores", std::move(list)}});
 }
 

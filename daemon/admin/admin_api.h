@@ -1,6 +1,6 @@
 // The routes for operators and machines: `/metrics`, `/healthz`, `/readyz` on the metrics listener,
-// and these with
-// `/admin/v1/…` on the admin socket. Not for workers: those speak Chroma (daemon/api).
+// and these with `/admin/v1/…` (docs/admin-api.md) on the admin socket. Not for workers: those
+// speak Chroma (daemon/api).
 //
 // Threads: any. Lifetime: what Parts refers to outlives the handlers.
 #pragma once
@@ -8,6 +8,7 @@
 #include <atomic>
 #include <string>
 
+#include "daemon/admin/router.h"
 #include "daemon/service/daemon_metrics.h"
 #include "daemon/store/stores.h"
 #include "lib/core/clock.h"
@@ -28,19 +29,23 @@ struct Parts {
 
 class AdminApi {
  public:
-  explicit AdminApi(Parts parts) : parts_(std::move(parts)) {}
+  explicit AdminApi(Parts parts);
+
+  // Where further groups of routes (routes.h) are added, before the first request.
+  Router& router() { return router_; }
 
   // What the metrics listener serves. Unknown paths: 404; other methods than GET: 405.
   http::Response HandleMetrics(const http::Request& request) const;
-  // The same and `/admin/v1/status`, `/admin/v1/stores`.
+  // The same and `/admin/v1`.
   http::Response HandleAdmin(const http::Request& request) const;
 
  private:
   http::Response Ready() const;
   http::Response Status() const;
-  http::Response Stores() const;
+  Result<http::Response> Stores() const;
 
   const Parts parts_;
+  Router router_;
 };
 
 }  // namespace pannier::admin

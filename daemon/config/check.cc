@@ -63,6 +63,13 @@ Status CheckListen(const ListenConfig& listen) {
   return CheckTcp(listen.tcp);
 }
 
+Status CheckS3(const std::string& name, const S3Config& s3) {
+  if (s3.access_key_file.empty() == s3.secret_key_file.empty() && !s3.access_key_file.empty()) {
+    return {};
+  }
+  return InvalidArgument("repositories: " + name + " needs s3.accessKeyFile and s3.secretKeyFile");
+}
+
 Status CheckRepositories(const std::vector<RepositoryConfig>& repositories) {
   std::set<std::string> names;
   for (const RepositoryConfig& repository : repositories) {
@@ -73,10 +80,9 @@ Status CheckRepositories(const std::vector<RepositoryConfig>& repositories) {
       return InvalidArgument("repositories: " + repository.name +
                              " needs either volume.path or s3.bucket");
     }
+    if (!repository.s3.bucket.empty()) TRY(CheckS3(repository.name, repository.s3));
   }
-  if (repositories.empty()) return {};
-  return InvalidArgument("repositories: this version takes no snapshots yet",
-                         "leave out repositories");
+  return {};
 }
 
 Status CheckLimits(const LimitsConfig& limits) {
@@ -88,6 +94,16 @@ Status CheckLimits(const LimitsConfig& limits) {
   return {};
 }
 
+Status CheckRecovery(const Config& config) {
+  const std::string& wanted = config.recovery.repository;
+  if (wanted.empty()) return {};
+  for (const RepositoryConfig& repository : config.repositories) {
+    if (repository.name == wanted) return {};
+  }
+  return InvalidArgument("recovery.repository: there is no repository \"" + wanted + "\"",
+                         "name one of `repositories`");
+}
+
 }  // namespace
 
 Status Check(const Config& config) {
@@ -95,10 +111,7 @@ Status Check(const Config& config) {
   TRY(CheckListen(config.listen));
   TRY(CheckLimits(config.limits));
   TRY(CheckRepositories(config.repositories));
-  if (config.recovery == RecoveryMode::kAutomatic) {
-    return InvalidArgument("recovery.mode: this version cannot repair stores by itself yet",
-                           "choose rebuild-only or manual");
-  }
+  TRY(CheckRecovery(config));
   if (config.fallback_memory) {
     return InvalidArgument("fallback.memory: this version cannot serve from memory yet",
                            "leave it out");

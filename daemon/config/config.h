@@ -81,9 +81,15 @@ struct StoresConfig {
 struct VolumeConfig {
   std::filesystem::path path;
 };
+enum class S3Addressing { kAuto, kPath, kVirtual };
+enum class S3Encryption { kNone, kAes256, kKms };
+
 struct S3Config {
-  std::string bucket, prefix, endpoint, region;
-  std::filesystem::path access_key_file, secret_key_file;
+  std::string bucket, prefix, endpoint, region = "us-east-1";
+  std::filesystem::path access_key_file, secret_key_file, session_token_file, ca_file;
+  S3Addressing addressing = S3Addressing::kAuto;
+  S3Encryption encryption = S3Encryption::kNone;
+  std::string kms_key_id;
 };
 struct RepositoryConfig {
   std::string name;
@@ -92,6 +98,21 @@ struct RepositoryConfig {
 };
 
 enum class RecoveryMode { kManual, kRebuildOnly, kAutomatic };
+
+// What happens to damage by itself, and how it is looked for.
+struct RecoveryConfig {
+  RecoveryMode mode = RecoveryMode::kRebuildOnly;
+  std::string repository;         // whose snapshots fill gaps; empty: none
+  uint32_t maximum_loss = 1'000;  // records a salvage may give up by itself
+  uint64_t scrub_bytes = 8_MiB;   // a second; 0: no scrub
+  std::chrono::milliseconds scrub_every = std::chrono::hours(168);
+  std::chrono::milliseconds quarantine = std::chrono::hours(168);
+};
+
+struct OperationsConfig {
+  uint32_t parallel = 2;
+  uint32_t transfers = 4;
+};
 
 struct Config {
   std::filesystem::path data_dir;
@@ -104,7 +125,8 @@ struct Config {
   StoresConfig stores;
   uint32_t index_graph_threshold = 5'000;
   std::vector<RepositoryConfig> repositories;
-  RecoveryMode recovery = RecoveryMode::kRebuildOnly;
+  RecoveryConfig recovery;
+  OperationsConfig operations;
   bool fallback_memory = false;
 
   Config();  // the defaults

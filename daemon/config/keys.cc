@@ -104,15 +104,55 @@ void AddStores(Schema& keys, StoresConfig& stores) {
              "A write-ahead log longer than this is moved into the store's file.");
 }
 
+void BindS3(Schema& keys, S3Config& s3) {
+  keys.Text("s3.bucket", &s3.bucket, "A bucket.");
+  keys.Text("s3.prefix", &s3.prefix, "The start of all its keys.");
+  keys.Text("s3.endpoint", &s3.endpoint, "Its service, as a URL; empty: AWS's of the region.");
+  keys.Text("s3.region", &s3.region, "Its region.");
+  keys.Path("s3.accessKeyFile", &s3.access_key_file, "A file with the access key.");
+  keys.Path("s3.secretKeyFile", &s3.secret_key_file, "A file with the secret key.");
+  keys.Path("s3.sessionTokenFile", &s3.session_token_file,
+            "A file with a session token; empty: none.");
+  keys.Path("s3.caFile", &s3.ca_file,
+            "Certificates (PEM) that its service is checked against; empty: the system's.");
+  keys.Choice<S3Addressing>("s3.addressing", &s3.addressing,
+                            {{"auto", S3Addressing::kAuto},
+                             {"path", S3Addressing::kPath},
+                             {"virtual", S3Addressing::kVirtual}},
+                            "Whether the bucket stands in the URL's path or in its host; auto: in "
+                            "the host at AWS, else in the path.");
+  keys.Choice<S3Encryption>("s3.serverSideEncryption", &s3.encryption,
+                            {{"none", S3Encryption::kNone},
+                             {"AES256", S3Encryption::kAes256},
+                             {"aws:kms", S3Encryption::kKms}},
+                            "What the service is asked to encrypt objects with.");
+  keys.Text("s3.kmsKeyID", &s3.kms_key_id, "The key of aws:kms; empty: the account's own.");
+}
+
 void BindRepository(Schema& keys, RepositoryConfig& repository) {
   keys.Text("name", &repository.name, "What commands call it.");
   keys.Path("volume.path", &repository.volume.path, "A folder on a mounted volume.");
-  keys.Text("s3.bucket", &repository.s3.bucket, "A bucket.");
-  keys.Text("s3.prefix", &repository.s3.prefix, "The start of all its keys.");
-  keys.Text("s3.endpoint", &repository.s3.endpoint, "Its service, as a URL.");
-  keys.Text("s3.region", &repository.s3.region, "Its region.");
-  keys.Path("s3.accessKeyFile", &repository.s3.access_key_file, "A file with the access key.");
-  keys.Path("s3.secretKeyFile", &repository.s3.secret_key_file, "A file with the secret key.");
+  BindS3(keys, repository.s3);
+}
+
+void AddRecovery(Schema& keys, RecoveryConfig& recovery) {
+  keys.Choice<RecoveryMode>("recovery.mode", &recovery.mode,
+                            {{"manual", RecoveryMode::kManual},
+                             {"rebuild-only", RecoveryMode::kRebuildOnly},
+                             {"automatic", RecoveryMode::kAutomatic}},
+                            "What the daemon may repair by itself: nothing, caches that it can "
+                            "compute again, or also stores, by salvage.");
+  keys.Text("recovery.repository", &recovery.repository,
+            "The repository whose snapshots fill the gaps of an automatic salvage; empty: none.");
+  keys.Integer("recovery.maximumLoss", &recovery.maximum_loss, {0, 1'000'000'000},
+               "Records that an automatic salvage may lose; one that would lose more leaves the "
+               "damaged store in place and says so.");
+  keys.Duration("recovery.quarantine", &recovery.quarantine, {seconds(0), hours(24 * 365)},
+                "How long a store that was replaced is kept.");
+  keys.Bytes("recovery.scrub.bytesPerSecond", &recovery.scrub_bytes, {0, 1_GiB},
+             "How fast idle stores are read and checked; 0: not at all.");
+  keys.Duration("recovery.scrub.every", &recovery.scrub_every, {seconds(1), hours(24 * 365)},
+                "How long until an idle store is checked again.");
 }
 
 }  // namespace
@@ -144,14 +184,13 @@ Schema KeysOf(Config& config) {
   AddHttpLimits(keys, config.limits);
   AddRecordLimits(keys, config.limits);
   keys.Items<RepositoryConfig>("repositories", &config.repositories,
-                               "Where snapshots go. Not in this version: must be empty.",
+                               "Where snapshots go: folders on mounted volumes, or S3 buckets.",
                                BindRepository);
-  keys.Choice<RecoveryMode>("recovery.mode", &config.recovery,
-                            {{"manual", RecoveryMode::kManual},
-                             {"rebuild-only", RecoveryMode::kRebuildOnly},
-                             {"automatic", RecoveryMode::kAutomatic}},
-                            "What the daemon may repair by itself: nothing, caches that it can "
-                            "compute again, or (not in this version) also stores.");
+  AddRecovery(keys, config.recovery);
+  keys.Integer("operations.parallel", &config.operations.parallel, {1, 16},
+               "Operations (snapshots, restores, checks, …) that run at a time.");
+  keys.Integer("operations.transfers", &config.operations.transfers, {1, 32},
+               "Chunks that one of them sends or fetches at a time.");
   keys.Bool("fallback.memory", &config.fallback_memory,
             "Serve from memory when the data directory cannot be used. Not in this version.");
   return keys;

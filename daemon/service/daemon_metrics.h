@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/service/operation_metrics.h"
 #include "daemon/store/stores.h"
 #include "lib/core/clock.h"
 #include "lib/http/server.h"
@@ -30,10 +31,13 @@ class DaemonMetrics final : public store::StoreObserver {
   void Watch(const store::Stores& stores);
   void Watch(const http::Server& server, const std::string& listener);
 
+  OperationMetrics& operations() { return operations_; }
+
   std::string Render() const { return registry_.Render(); }
 
  private:
   metrics::Registry registry_;
+  OperationMetrics operations_{registry_};
   metrics::CounterFamily requests_, errors_;
   metrics::HistogramFamily request_seconds_;
   metrics::Histogram commit_writes_, commit_seconds_, sync_seconds_;

@@ -54,11 +54,36 @@ TEST_CASE("config check: what this version would not honour is refused, not igno
   REQUIRE(refused([](Config& c) { c.listen.tcp.tls.cert_file = "/t"; }));
   REQUIRE(refused([](Config& c) { c.listen.admin_address = "127.0.0.1:9465"; }));
   REQUIRE(refused([](Config& c) { c.listen.admin_tls.ca_file = "/ca"; }));
-  REQUIRE(refused([](Config& c) { c.recovery = RecoveryMode::kAutomatic; }));
   REQUIRE(refused([](Config& c) { c.fallback_memory = true; }));
-  REQUIRE(refused([](Config& c) {
-    c.repositories = {RepositoryConfig{.name = "local", .volume = {"/backup"}, .s3 = {}}};
-  }));
+}
+
+TEST_CASE("config check: a repository is a volume or a bucket with keys, and has a name of its own",
+          "[daemon][config]") {
+  Config config = Defaults();
+  RepositoryConfig local{.name = "local", .volume = {"/backup"}, .s3 = {}};
+  RepositoryConfig cloud{.name = "cloud", .volume = {}, .s3 = {}};
+  cloud.s3.bucket = "b";
+  config.repositories = {local, cloud};
+  REQUIRE(Check(config).error().what.find("accessKeyFile") != std::string::npos);
+  config.repositories[1].s3.access_key_file = "/k";
+  config.repositories[1].s3.secret_key_file = "/s";
+  REQUIRE(Check(config).ok());
+  config.repositories = {local, local};
+  REQUIRE(Check(config).error().what.find("twice") != std::string::npos);
+  local.s3.bucket = "b";
+  config.repositories = {local};
+  REQUIRE(Check(config).error().what.find("either") != std::string::npos);
+}
+
+TEST_CASE("config check: what repairs draw on must be a repository of the configuration",
+          "[daemon][config]") {
+  Config config = Defaults();
+  config.recovery.mode = RecoveryMode::kAutomatic;
+  REQUIRE(Check(config).ok());
+  config.recovery.repository = "local";
+  REQUIRE(Check(config).error().what.find("no repository \"local\"") != std::string::npos);
+  config.repositories = {RepositoryConfig{.name = "local", .volume = {"/backup"}, .s3 = {}}};
+  REQUIRE(Check(config).ok());
 }
 
 TEST_CASE("config check: values that do not go together are refused", "[daemon][config]") {

@@ -1,0 +1,240 @@
+// restore: a store, one collection of it, or all stores come back from a repository.
+#include <array>
+
+#include "daemon/operations/actions/actions.h"
+#include "daemon/operations/actions/restore_steps.h"
+#include "daemon/operations/members.h"
+#include "lib/crypto/sha256.h"
+
+namespace pannier::operations {
+namespace {
+
+using nlohmann::json;
+using repository::Repository;
+
+// Of each store of a restore of all: the same at every attempt.
+Uuid ChildOf(const Uuid& operation, const StoreName& store) {
+  const crypto::Digest digest = crypto::Sha256(operation.ToString() + "/" + ToString(store));
+  std::array<uint8_t, 16> bytes{};
+  std::copy_n(digest.begin(), bytes.size(), bytes.begin());
+  return Uuid(bytes);
+}
+
+class RestoreAction final : public ActionRunner {
+ public:
+  explicit RestoreAction(Services& services) : services_(services) {}
+
+  Status Check(const Request& request) override;
+  std::vector<Hold> Holds(const Request& request) const override;
+  Result<json> Run(Context& context) override;
+
+ private:
+  Status CheckOne(const Request& request);
+  Result<RestorePlan> PlanOne(Context& context, Repository& repository);
+  Result<json> RunOne(Context& context, Repository& repository);
+  Result<std::vector<RestorePlan>> PlanAll(Context& context, Repository& repository);
+  Result<json> RunAll(Context& context, Repository& repository);
+  Result<bool> Happened(const RestorePlan& plan, const Request& request);
+  Status NoteDone(const RestorePlan& plan);
+  std::chrono::seconds QuarantineOf(const Request& request) const;
+  void Say(const RestorePlan& plan, const Request& request);
+
+  Services& services_;
+};
+
+bool IsAll(const Request& request) { return FlagOf(request.arguments, "all", false); }
+
+Status RestoreAction::Check(const Request& request) {
+  TRY(services_.repositories.CheckName(request.repository));
+  if (!IsAll(request)) return CheckOne(request);
+  for (const char* name : {"snapshot", "sequence", "at", "to", "collection"}) {
+    if (request.arguments.contains(name)) {
+      return InvalidArgument("the member \"" + std::string(name) + "\" does not go with \"all\"");
+    }
+  }
+  if (request.store) return InvalidArgument("the member \"store\" does not go with \"all\"");
+  return {};
+}
+
+Status RestoreAction::CheckOne(const Request& request) {
+  const json& arguments = request.arguments;
+  int chosen = FlagOf(arguments, "latest", false) ? 1 : 0;
+  for (const char* name : {"snapshot", "sequence", "at"}) chosen += arguments.contains(name);
+  if (chosen != 1) {
+    return InvalidArgument(
+        "exactly one of the members \"snapshot\", \"sequence\", \"at\" and \"latest\" is needed");
+  }
+  if (!request.store) {
+    return InvalidArgument("the member \"store\" is missing",
+                           "\"all\": true restores every store of the repository");
+  }
+  const auto to = StoreOf(arguments, "to");
+  const bool elsewhere = to && ToString(*to) != ToString(*request.store);
+  if (elsewhere && TRY(DatabaseExists(services_, *to))) {
+    return Conflict("the member \"to\": " + ToString(*to) + " exists already",
+                    "choose a new name, or restore in place without \"to\"");
+  }
+  if (TextOf(arguments, "collection")) {
+    if (elsewhere) return InvalidArgument("the member \"to\" does not go with \"collection\"");
+    TRY(FindDatabase(services_, *request.store));
+  }
+  return {};
+}
+
+std::vector<Hold> RestoreAction::Holds(const Request& request) const {
+  if (IsAll(request)) {
+    return {AllStoresHold(/*shared=*/false), RepositoryHold(request.repository, true)};
+  }
+  std::vector<Hold> holds = HoldsOfRequest(request);
+  if (const auto to = StoreOf(request.arguments, "to")) holds.push_back(StoreHold(*to));
+  return holds;
+}
+
+std::chrono::seconds RestoreAction::QuarantineOf(const Request& request) const {
+  const auto given = CountOf(request.arguments, "quarantineSeconds");
+  // Longer than a century is for ever, and does not overflow a time.
+  constexpr uint64_t kCentury = 100ull * 366 * 24 * 3600;
+  return given ? std::chrono::seconds(std::min(*given, kCentury)) : services_.settings.quarantine;
+}
+
+Result<json> RestoreAction::Run(Context& context) {
+  const Request& request = context.request();
+  const std::unique_ptr<Repository> repository =
+      TRY(services_.repositories.Open(request.repository, context.deadline()));
+  Result<json> result =
+      IsAll(request) ? RunAll(context, *repository) : RunOne(context, *repository);
+  if (!request.dry_run) services_.metrics.OnRestore(ResultWord(result.ok()));
+  return result;
+}
+
+void RestoreAction::Say(const RestorePlan& plan, const Request& request) {
+  services_.events.Normal("StoreRestored", ToString(plan.target),
+                          "restored from snapshot " + plan.snapshot.ref.uid.ToString() + " of " +
+                              request.repository + ", sequence " +
+                              std::to_string(plan.snapshot.ref.sequence));
+}
+
+// --- one ---
+
+Result<RestorePlan> RestoreAction::PlanOne(Context& context, Repository& repository) {
+  const Request& request = context.request();
+  const json& arguments = request.arguments;
+  const Wanted wanted{UuidOf(arguments, "snapshot"), CountOf(arguments, "sequence"),
+                      TimeOf(arguments, "at")};
+  const auto owner = UuidOf(arguments, "owner");
+  RestorePlan plan;
+  plan.operation = request.uid;
+  plan.snapshot = TRY(services_.finder.Choose(repository, *request.store,
+                                              owner.value_or(services_.stores.instance_id()),
+                                              owner.has_value(), wanted, context.deadline()));
+  plan.target = StoreOf(arguments, "to").value_or(*request.store);
+  plan.exists = TRY(DatabaseExists(services_, plan.target));
+  plan.collection = TextOf(arguments, "collection").value_or("");
+  return plan;
+}
+
+Result<json> RestoreAction::RunOne(Context& context, Repository& repository) {
+  const Request& request = context.request();
+  TRY(context.Enter("planning"));
+  const RestorePlan plan = TRY(PlanOne(context, repository));
+  const json shown = PlanJson(services_, request, plan);
+  context.SetPlan(shown);
+  if (request.dry_run) return json{{"plan", shown}};
+  std::optional<Uuid> quarantined;
+  if (context.happened()) {
+    quarantined = TRY(LastQuarantined(services_, plan.target, "restore"));
+  } else {
+    const Staging staging = TRY(Staging::Make(services_, request.uid));
+    quarantined = TRY(RestoreStore(services_, context, repository, plan, staging, "store",
+                                   QuarantineOf(request)));
+  }
+  json restored = TRY(RestoredJson(services_, plan));
+  Say(plan, request);
+  return json{{"plan", shown},
+              {"restored", json::array({std::move(restored)})},
+              {"quarantined", UuidJson(quarantined)}};
+}
+
+// --- all ---
+
+Result<std::vector<RestorePlan>> RestoreAction::PlanAll(Context& context, Repository& repository) {
+  const Request& request = context.request();
+  const Uuid owner = UuidOf(request.arguments, "owner").value_or(Uuid());
+  std::vector<RestorePlan> plans;
+  for (FoundSnapshot& snapshot :
+       TRY(services_.finder.ChooseAll(repository, owner, context.deadline()))) {
+    RestorePlan plan;
+    plan.target = snapshot.store;
+    plan.operation = ChildOf(request.uid, plan.target);
+    plan.exists = TRY(DatabaseExists(services_, plan.target));
+    plan.snapshot = std::move(snapshot);
+    plans.push_back(std::move(plan));
+  }
+  if (plans.empty()) {
+    return NotFound("there is no sound snapshot of any store in " +
+                    repository.objects().Describe());
+  }
+  return plans;
+}
+
+// Each store is an operation of its own in the journal, ended from the start, so that no start
+// takes it up by itself; what the catalog notes of it tells the next attempt to leave it alone.
+Result<bool> RestoreAction::Happened(const RestorePlan& plan, const Request& request) {
+  const std::optional<store::JournalEntry> known =
+      TRY(services_.stores.journal().Find(plan.operation));
+  if (known) return known->happened;
+  store::JournalEntry entry;
+  entry.uid = plan.operation;
+  entry.request = json{{"action", "restore"},
+                       {"store", ToString(plan.target)},
+                       {"repository", request.repository},
+                       {"snapshot", plan.snapshot.ref.uid.ToString()}}
+                      .dump();
+  entry.state = ToString(State::kRunning);
+  entry.attempts = 1;
+  entry.ended = true;
+  entry.created = entry.changed = services_.clock.Now();
+  TRY(services_.stores.journal().Add(entry));
+  return false;
+}
+
+Status RestoreAction::NoteDone(const RestorePlan& plan) {
+  std::optional<store::JournalEntry> entry = TRY(services_.stores.journal().Find(plan.operation));
+  if (!entry) return {};
+  entry->state = ToString(State::kSucceeded);
+  entry->changed = services_.clock.Now();
+  return services_.stores.journal().Update(*entry);
+}
+
+Result<json> RestoreAction::RunAll(Context& context, Repository& repository) {
+  const Request& request = context.request();
+  TRY(context.Enter("planning"));
+  const std::vector<RestorePlan> plans = TRY(PlanAll(context, repository));
+  json shown = json::array();
+  for (const RestorePlan& plan : plans) shown.push_back(PlanJson(services_, request, plan));
+  context.SetPlan(shown);
+  if (request.dry_run) return json{{"plan", shown}};
+  const Staging staging = TRY(Staging::Make(services_, request.uid));
+  json restored = json::array(), quarantined = json::array();
+  for (const RestorePlan& plan : plans) {
+    const std::string name = "store-" + std::to_string(restored.size());
+    if (!TRY(Happened(plan, request))) {
+      const auto old = TRY(
+          RestoreStore(services_, context, repository, plan, staging, name, QuarantineOf(request))
+              .Context(ToString(plan.target)));
+      if (old) quarantined.push_back(old->ToString());
+      TRY(NoteDone(plan));
+      Say(plan, request);
+    }
+    restored.push_back(TRY(RestoredJson(services_, plan)));
+  }
+  return json{{"plan", shown}, {"restored", restored}, {"quarantined", quarantined}};
+}
+
+}  // namespace
+
+std::unique_ptr<ActionRunner> MakeRestoreAction(Services& services) {
+  return std::make_unique<RestoreAction>(services);
+}
+
+}  // namespace pannier::operations

@@ -1,0 +1,36 @@
+// What actions work with. Threads: as the parts. Lifetime: the parts outlive all runners.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "daemon/operations/repositories.h"
+#include "daemon/operations/snapshot_finder.h"
+#include "daemon/service/events.h"
+#include "daemon/service/operation_metrics.h"
+#include "daemon/store/stores.h"
+#include "lib/core/clock.h"
+#include "lib/file/file_system.h"
+
+namespace pannier::operations {
+
+struct ActionSettings {
+  std::string version;  // of this program, for manifests
+  std::chrono::seconds quarantine{7 * 24 * 3600};
+  uint32_t transfers = 4;
+  uint64_t spool_reserve_bytes = 256ull << 20;
+  store::StoreOptions store;  // for stores in staging
+};
+
+struct Services {
+  store::Stores& stores;
+  Repositories& repositories;
+  SnapshotFinder& finder;
+  service::Events& events;
+  service::OperationMetrics& metrics;
+  file::FileSystem& files;
+  const Clock& clock;
+  const ActionSettings settings;
+};
+
+}  // namespace pannier::operations

@@ -1,0 +1,143 @@
+#include "daemon/operations_wiring.h"
+
+#include "daemon/admin/routes.h"
+#include "daemon/operations/actions/actions.h"
+#include "daemon/operations/executor.h"
+#include "daemon/operations/members.h"
+#include "daemon/operations/services.h"
+#include "lib/contract/version.h"
+
+namespace pannier::daemon {
+namespace {
+
+using operations::RepositorySettings;
+
+repository::Addressing AddressingOf(S3Addressing addressing) {
+  if (addressing == S3Addressing::kPath) return repository::Addressing::kPath;
+  if (addressing == S3Addressing::kVirtual) return repository::Addressing::kVirtual;
+  return repository::Addressing::kAuto;
+}
+
+repository::S3Options S3OptionsOf(const S3Config& config) {
+  repository::S3Options s3;
+  s3.bucket = config.bucket;
+  s3.prefix = config.prefix;
+  s3.endpoint = config.endpoint;
+  s3.region = config.region;
+  s3.addressing = AddressingOf(config.addressing);
+  s3.credentials = {config.access_key_file, config.secret_key_file, config.session_token_file};
+  s3.ca_file = config.ca_file;
+  using Encryption = repository::S3Options::Encryption;
+  if (config.encryption == S3Encryption::kAes256) s3.encryption = Encryption::kAes256;
+  if (config.encryption == S3Encryption::kKms) s3.encryption = Encryption::kKms;
+  s3.kms_key_id = config.kms_key_id;
+  return s3;
+}
+
+std::vector<RepositorySettings> SettingsOf(const std::vector<RepositoryConfig>& repositories) {
+  std::vector<RepositorySettings> all;
+  for (const RepositoryConfig& each : repositories) {
+    RepositorySettings settings;
+    settings.name = each.name;
+    settings.volume_path = each.volume.path;
+    if (!each.s3.bucket.empty()) settings.s3 = S3OptionsOf(each.s3);
+    all.push_back(std::move(settings));
+  }
+  return all;
+}
+
+operations::ActionSettings ActionSettingsOf(const Config& config,
+                                            const store::StoreOptions& options) {
+  operations::ActionSettings settings;
+  settings.version = contract::Version();
+  settings.quarantine =
+      std::chrono::duration_cast<std::chrono::seconds>(config.recovery.quarantine);
+  settings.transfers = config.operations.transfers;
+  settings.store = options;
+  return settings;
+}
+
+std::string WordOf(operations::State state) {
+  if (state == operations::State::kSucceeded) return "succeeded";
+  return state == operations::State::kCancelled ? "cancelled" : "failed";
+}
+
+}  // namespace
+
+class Operations::Impl {
+ public:
+  Impl(const Config& config, const store::StoreOptions& options, store::Stores& stores,
+       service::DaemonMetrics& metrics, file::FileSystem& files, const Clock& clock)
+      : stores_(stores),
+        clock_(clock),
+        metrics_(metrics.operations()),
+        events_(clock),
+        repositories_(SettingsOf(config.repositories),
+                      (config.data_dir / "repositories.json").string(),
+                      operations::RealObjects(files, clock), files, clock),
+        services_{stores,   repositories_, finder_, events_,
+                  metrics_, files,         clock,   ActionSettingsOf(config, options)},
+        executor_(stores.journal(), operations::MakeRunners(services_), clock,
+                  {.parallel = config.operations.parallel},
+                  [this](const operations::Ended& ended) { OnEnd(ended); }) {
+    metrics_.Watch([this] { return Gauges(); });
+  }
+
+  void AddRoutes(admin::Router& router) {
+    admin::AddOperationRoutes(router, executor_);
+    admin::AddEventRoutes(router, events_);
+    admin::AddRepositoryRoutes(router, repositories_, finder_, clock_);
+    admin::AddQuarantineRoutes(router, stores_, events_);
+  }
+  Status Start() { return executor_.Start(); }
+  void Stop() { executor_.Stop(); }
+
+ private:
+  void OnEnd(const operations::Ended& ended);
+  service::OperationGauges Gauges();
+
+  store::Stores& stores_;
+  const Clock& clock_;
+  service::OperationMetrics& metrics_;
+  service::Events events_;
+  operations::Repositories repositories_;
+  operations::SnapshotFinder finder_;
+  operations::Services services_;
+  operations::Executor executor_;  // last: runs only while all else is there
+};
+
+void Operations::Impl::OnEnd(const operations::Ended& ended) {
+  const std::string action(ToString(ended.request.action));
+  metrics_.OnEnd(action, WordOf(ended.state));
+  if (ended.state != operations::State::kFailed || ended.error == nullptr) return;
+  events_.Warning(
+      "OperationFailed", ended.request.store ? ToString(*ended.request.store) : std::string(),
+      action + " " + ended.request.uid.ToString() + ": " + ended.error->what, ended.error->hint);
+}
+
+service::OperationGauges Operations::Impl::Gauges() {
+  service::OperationGauges gauges;
+  gauges.running = executor_.running();
+  gauges.waiting = executor_.waiting();
+  const auto quarantined = stores_.ListQuarantine();
+  gauges.quarantined = quarantined.ok() ? quarantined->size() : 0;
+  gauges.damaged = stores_.stats().stores_damaged;
+  gauges.events_normal = events_.total(service::EventType::kNormal);
+  gauges.events_warning = events_.total(service::EventType::kWarning);
+  for (const auto& [type, health] : repositories_.health()) {
+    gauges.repositories.push_back({type, health.configured, health.up});
+  }
+  return gauges;
+}
+
+Operations::Operations(const Config& config, const store::StoreOptions& options,
+                       store::Stores& stores, service::DaemonMetrics& metrics,
+                       file::FileSystem& files, const Clock& clock)
+    : impl_(std::make_unique<Impl>(config, options, stores, metrics, files, clock)) {}
+Operations::~Operations() = default;
+
+void Operations::AddRoutes(admin::Router& router) { impl_->AddRoutes(router); }
+Status Operations::Start() { return impl_->Start(); }
+void Operations::Stop() { impl_->Stop(); }
+
+}  // namespace pannier::daemon
