@@ -48,6 +48,12 @@ Status Fetch(RecordTable& table, RecordNumber number, const model::Include& incl
   return {};
 }
 
+// How many queries are searched in the file by one scan: as many as keep their neighbours small.
+uint32_t GroupOf(const model::QueryRequest& request) {
+  constexpr uint32_t kNeighborsMax = 1u << 20;
+  return std::max(kNeighborsMax / std::max(request.n_results, 1u), 1u);
+}
+
 // True once the caches know `at`; the writer publishes microseconds after SQLite shows a commit to
 // readers.
 bool WaitUntilPublished(const std::atomic<index::Sequence>& published, index::Sequence at,
@@ -65,27 +71,34 @@ bool WaitUntilPublished(const std::atomic<index::Sequence>& published, index::Se
 
 }  // namespace
 
+// Loads the caches that the read will need and that fit. False when the vectors find no room: they
+// are then searched in the file.
+Result<bool> SqliteStore::LoadFor(const CollectionEntry& entry, bool vectors, bool attributes,
+                                  const CallContext& call) {
+  if (attributes && entry.indexes->attributes() == nullptr) TRY(LoadAttributes(entry, call));
+  if (!vectors || entry.indexes->vectors() != nullptr) return true;
+  const Status loaded = LoadVectors(entry, call);
+  if (loaded.Is(Errc::kResourceExhausted)) return false;
+  TRY(Status(loaded));
+  return true;
+}
+
+// A reader is taken only once the caches are there: who waits for them must not keep others from
+// reading rows.
 Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool attributes,
                                               const CallContext& call) {
-  CollectionEntry entry = TRY(EntryOf(id));
-  ReaderPool::Lease reader = TRY(AcquireReader(call));
-  Look look{std::move(entry), std::move(reader), {}, 0, {}, {}};
-  vectors = vectors && look.entry.info->dimension.has_value();
-  bool no_room = false;
+  const CollectionEntry entry = TRY(EntryOf(id));
+  vectors = vectors && entry.info->dimension.has_value();
+  bool room = true;
   while (SystemClock().Steady() < call.deadline) {
-    look.transaction.reset();
-    std::shared_ptr<index::VectorIndex> vector_index = look.entry.indexes->vectors();
-    if (vectors && vector_index == nullptr && !no_room) {
-      const Status loaded = LoadVectors(look.entry, call);
-      no_room = loaded.Is(Errc::kResourceExhausted);
-      if (!no_room) TRY(Status(loaded));
-      continue;
-    }
-    std::shared_ptr<index::AttributeIndex> attribute_index = look.entry.indexes->attributes();
-    if (attributes && attribute_index == nullptr) {
-      TRY(LoadAttributes(look.entry, call));
-      continue;
-    }
+    room = TRY(LoadFor(entry, vectors && room, attributes, call)) && room;
+    const std::shared_ptr<index::VectorIndex> vector_index = entry.indexes->vectors();
+    const std::shared_ptr<index::AttributeIndex> attribute_index = entry.indexes->attributes();
+    const bool dropped =
+        (vectors && room && vector_index == nullptr) || (attributes && attribute_index == nullptr);
+    if (dropped) continue;
+    ReaderPool::Lease reader = TRY(AcquireReader(call));
+    Look look{entry, std::move(reader), {}, 0, {}, {}};
     look.transaction.emplace(
         TRY(Transaction::Begin(look.reader->connection(), Transaction::Kind::kRead)));
     look.at = TRY(look.reader->collections().ReadSequence());
@@ -163,25 +176,36 @@ Status SqliteStore::QueryPinned(const Uuid& id, const model::QueryRequest& reque
   }
   if (request.n_results == 0) return {};
   const index::RecordSet* allowed = selected.records ? &*selected.records : nullptr;
-  const auto neighbors = TRY(Search(look, request, allowed));
-  for (uint32_t q = 0; q < neighbors.size(); ++q) {
-    for (const index::Neighbor& neighbor : neighbors[q]) {
-      TRY(Fetch(table, neighbor.record, request.include, q, neighbor.distance, visit));
+  const uint32_t group = look.vectors ? 1 : GroupOf(request);
+  for (uint32_t first = 0; first < request.count; first += group) {
+    if (SystemClock().Steady() >= call.deadline) {
+      return DeadlineExceeded("the query took too long", "ask with fewer vectors at a time");
+    }
+    const uint32_t count = std::min(group, request.count - first);
+    const auto neighbors = TRY(Search(look, request, first, count, allowed));
+    for (uint32_t q = 0; q < neighbors.size(); ++q) {
+      for (const index::Neighbor& neighbor : neighbors[q]) {
+        TRY(Fetch(table, neighbor.record, request.include, first + q, neighbor.distance, visit));
+      }
     }
   }
   return {};
 }
 
+// The nearest of `count` queries from number `first` on.
 Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
-    Look& look, const model::QueryRequest& request, const index::RecordSet* allowed) {
+    Look& look, const model::QueryRequest& request, uint32_t first, uint32_t count,
+    const index::RecordSet* allowed) {
   const model::Collection& collection = *look.entry.info;
   const uint32_t dimension = *collection.dimension;
+  const auto queries =
+      std::span(request.vectors).subspan(size_t{first} * dimension, size_t{count} * dimension);
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::vector<index::Neighbor>> neighbors;
   bool used_graph = false;
   if (look.vectors) {
-    for (uint32_t q = 0; q < request.count; ++q) {
-      const auto query = std::span(request.vectors).subspan(size_t{q} * dimension, dimension);
+    for (uint32_t q = 0; q < count; ++q) {
+      const auto query = queries.subspan(size_t{q} * dimension, dimension);
       index::SearchReport report;
       neighbors.push_back(look.vectors->Search(
           {query, request.n_results, allowed, collection.hnsw.ef_search}, &report));
@@ -189,7 +213,7 @@ Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
     }
   } else {
     const index::VectorIndex::Options options{collection.hnsw, dimension, options_.graph_threshold};
-    neighbors = TRY(SearchRows(look.table(), options, request.vectors, request.n_results, allowed));
+    neighbors = TRY(SearchRows(look.table(), options, queries, request.n_results, allowed));
   }
   host_.OnSearch(used_graph, std::chrono::steady_clock::now() - begin);
   return neighbors;
