@@ -188,10 +188,11 @@ Status VolumeStore::Walk(Listing& listing, const std::string& below) {
     } else if (entry.kind == file::Kind::kFile && listing.Wants(key) && IsKey(key)) {
       const Result<file::Info> info = files_.Stat(folder_ / key);
       if (info.Is(Errc::kNotFound)) continue;  // removed meanwhile
+      if (!info.ok()) return info.error();
       if (listing.page.objects.size() == kPageObjects) {
         listing.full = true;
       } else {
-        listing.page.objects.push_back({key, TRY(info).bytes, info->modified});
+        listing.page.objects.push_back({key, info->bytes, info->modified});
       }
     }
     if (listing.full) return {};
