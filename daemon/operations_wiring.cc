@@ -5,6 +5,7 @@
 #include "daemon/operations/executor.h"
 #include "daemon/operations/members.h"
 #include "daemon/operations/services.h"
+#include "daemon/process/child.h"
 #include "lib/contract/version.h"
 
 namespace pannier::daemon {
@@ -49,11 +50,17 @@ std::vector<RepositorySettings> SettingsOf(const std::vector<RepositoryConfig>& 
 operations::ActionSettings ActionSettingsOf(const Config& config,
                                             const store::StoreOptions& options) {
   operations::ActionSettings settings;
+  settings.data_dir = config.data_dir.string();
   settings.version = contract::Version();
   settings.quarantine =
       std::chrono::duration_cast<std::chrono::seconds>(config.recovery.quarantine);
   settings.transfers = config.operations.transfers;
+  settings.salvage_loss_max = config.recovery.maximum_loss;
   settings.store = options;
+  settings.run_child = [](const std::string& verb, const std::string& arguments,
+                          const store::Progress& progress) {
+    return RunChild(verb, arguments, {}, progress);
+  };
   return settings;
 }
 

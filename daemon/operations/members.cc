@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr uint64_t kCountMax = 1ull << 53;  // what every JSON reader keeps exactly
+constexpr int64_t kCountMax = 1ll << 53;  // what every JSON reader keeps exactly
 constexpr size_t kTextBytesMax = 8'192;
 
 std::string Listed(const std::vector<std::string_view>& words) {
@@ -33,7 +33,9 @@ bool IsText(const json& value) {
 }
 
 bool IsCount(const json& value) {
-  return value.is_number_unsigned() && value.get<uint64_t>() <= kCountMax;
+  if (!value.is_number_integer()) return false;
+  const auto number = value.get<int64_t>();
+  return number >= 0 && number <= kCountMax;
 }
 
 std::optional<StoreName> StoreNameOf(const json& value) {

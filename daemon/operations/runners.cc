@@ -12,6 +12,15 @@ Runners MakeRunners(Services& services) {
   runners[Action::kRestore] = MakeRestoreAction(services);
   runners[Action::kRepositoryInit] = MakeRepositoryInitAction(services);
   runners[Action::kRepositoryCheck] = MakeRepositoryCheckAction(services);
+  runners[Action::kRepositoryGc] = MakeRepositoryGcAction(services);
+  runners[Action::kVerify] = MakeVerifyAction(services);
+  runners[Action::kRebuildIndex] = MakeRebuildIndexAction(services);
+  runners[Action::kCompact] = MakeCompactAction(services);
+  runners[Action::kFork] = MakeForkAction(services);
+  runners[Action::kMerge] = MakeMergeAction(services);
+  runners[Action::kSalvage] = MakeSalvageAction(services);
+  runners[Action::kImport] = MakeImportAction(services);
+  runners[Action::kSweep] = MakeSweepAction(services);
   return runners;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 #include "daemon/operations/repositories.h"
@@ -14,12 +15,19 @@
 
 namespace pannier::operations {
 
+// Runs a verb of the daemon's child (daemon/process/child.h), from JSON to JSON.
+using RunChild = std::function<Result<std::string>(
+    const std::string& verb, const std::string& arguments, const store::Progress& progress)>;
+
 struct ActionSettings {
+  std::string data_dir;
   std::string version;  // of this program, for manifests
   std::chrono::seconds quarantine{7 * 24 * 3600};
   uint32_t transfers = 4;
   uint64_t spool_reserve_bytes = 256ull << 20;
-  store::StoreOptions store;  // for stores in staging
+  uint32_t salvage_loss_max = 1'000;  // records that an automatic salvage may lose
+  store::StoreOptions store;          // for stores in staging
+  RunChild run_child;
 };
 
 struct Services {

@@ -1,24 +1,13 @@
 // restore: a store, one collection of it, or all stores come back from a repository.
-#include <array>
-
 #include "daemon/operations/actions/actions.h"
 #include "daemon/operations/actions/restore_steps.h"
 #include "daemon/operations/members.h"
-#include "lib/crypto/sha256.h"
 
 namespace pannier::operations {
 namespace {
 
 using nlohmann::json;
 using repository::Repository;
-
-// Of each store of a restore of all: the same at every attempt.
-Uuid ChildOf(const Uuid& operation, const StoreName& store) {
-  const crypto::Digest digest = crypto::Sha256(operation.ToString() + "/" + ToString(store));
-  std::array<uint8_t, 16> bytes{};
-  std::copy_n(digest.begin(), bytes.size(), bytes.begin());
-  return Uuid(bytes);
-}
 
 class RestoreAction final : public ActionRunner {
  public:
@@ -34,8 +23,9 @@ class RestoreAction final : public ActionRunner {
   Result<json> RunOne(Context& context, Repository& repository);
   Result<std::vector<RestorePlan>> PlanAll(Context& context, Repository& repository);
   Result<json> RunAll(Context& context, Repository& repository);
-  Result<bool> Happened(const RestorePlan& plan, const Request& request);
-  Status NoteDone(const RestorePlan& plan);
+  Result<std::optional<Uuid>> RestorePart(Context& context, Repository& repository,
+                                          RestorePlan& plan, const Staging& staging,
+                                          const std::string& name);
   std::chrono::seconds QuarantineOf(const Request& request) const;
   void Say(const RestorePlan& plan, const Request& request);
 
@@ -165,7 +155,6 @@ Result<std::vector<RestorePlan>> RestoreAction::PlanAll(Context& context, Reposi
        TRY(services_.finder.ChooseAll(repository, owner, context.deadline()))) {
     RestorePlan plan;
     plan.target = snapshot.store;
-    plan.operation = ChildOf(request.uid, plan.target);
     plan.exists = TRY(DatabaseExists(services_, plan.target));
     plan.snapshot = std::move(snapshot);
     plans.push_back(std::move(plan));
@@ -177,55 +166,39 @@ Result<std::vector<RestorePlan>> RestoreAction::PlanAll(Context& context, Reposi
   return plans;
 }
 
-// Each store is an operation of its own in the journal, ended from the start, so that no start
-// takes it up by itself; what the catalog notes of it tells the next attempt to leave it alone.
-Result<bool> RestoreAction::Happened(const RestorePlan& plan, const Request& request) {
-  const std::optional<store::JournalEntry> known =
-      TRY(services_.stores.journal().Find(plan.operation));
-  if (known) return known->happened;
-  store::JournalEntry entry;
-  entry.uid = plan.operation;
-  entry.request = json{{"action", "restore"},
-                       {"store", ToString(plan.target)},
-                       {"repository", request.repository},
-                       {"snapshot", plan.snapshot.ref.uid.ToString()}}
-                      .dump();
-  entry.state = ToString(State::kRunning);
-  entry.attempts = 1;
-  entry.ended = true;
-  entry.created = entry.changed = services_.clock.Now();
-  TRY(services_.stores.journal().Add(entry));
-  return false;
-}
-
-Status RestoreAction::NoteDone(const RestorePlan& plan) {
-  std::optional<store::JournalEntry> entry = TRY(services_.stores.journal().Find(plan.operation));
-  if (!entry) return {};
-  entry->state = ToString(State::kSucceeded);
-  entry->changed = services_.clock.Now();
-  return services_.stores.journal().Update(*entry);
+Result<std::optional<Uuid>> RestoreAction::RestorePart(Context& context, Repository& repository,
+                                                       RestorePlan& plan, const Staging& staging,
+                                                       const std::string& name) {
+  const Request& request = context.request();
+  PartOperation part(services_, request.uid, ToString(plan.target));
+  plan.operation = part.uid();
+  const json shown = {{"action", "restore"},
+                      {"store", ToString(plan.target)},
+                      {"repository", request.repository},
+                      {"snapshot", plan.snapshot.ref.uid.ToString()}};
+  if (TRY(part.Begin(shown))) return std::optional<Uuid>();
+  const auto old =
+      TRY(RestoreStore(services_, context, repository, plan, staging, name, QuarantineOf(request))
+              .Context(ToString(plan.target)));
+  TRY(part.NoteDone());
+  Say(plan, request);
+  return old;
 }
 
 Result<json> RestoreAction::RunAll(Context& context, Repository& repository) {
   const Request& request = context.request();
   TRY(context.Enter("planning"));
-  const std::vector<RestorePlan> plans = TRY(PlanAll(context, repository));
+  std::vector<RestorePlan> plans = TRY(PlanAll(context, repository));
   json shown = json::array();
   for (const RestorePlan& plan : plans) shown.push_back(PlanJson(services_, request, plan));
   context.SetPlan(shown);
   if (request.dry_run) return json{{"plan", shown}};
   const Staging staging = TRY(Staging::Make(services_, request.uid));
   json restored = json::array(), quarantined = json::array();
-  for (const RestorePlan& plan : plans) {
+  for (RestorePlan& plan : plans) {
     const std::string name = "store-" + std::to_string(restored.size());
-    if (!TRY(Happened(plan, request))) {
-      const auto old = TRY(
-          RestoreStore(services_, context, repository, plan, staging, name, QuarantineOf(request))
-              .Context(ToString(plan.target)));
-      if (old) quarantined.push_back(old->ToString());
-      TRY(NoteDone(plan));
-      Say(plan, request);
-    }
+    const auto old = TRY(RestorePart(context, repository, plan, staging, name));
+    if (old) quarantined.push_back(old->ToString());
     restored.push_back(TRY(RestoredJson(services_, plan)));
   }
   return json{{"plan", shown}, {"restored", restored}, {"quarantined", quarantined}};

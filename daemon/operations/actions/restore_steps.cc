@@ -1,5 +1,6 @@
 #include "daemon/operations/actions/restore_steps.h"
 
+#include "daemon/operations/actions/restore_collection.h"
 #include "daemon/operations/members.h"
 #include "daemon/snapshot/snapshot.h"
 #include "daemon/store/store_check.h"
@@ -83,6 +84,9 @@ Result<std::optional<Uuid>> RestoreStore(Services& services, Context& context,
                                          const RestorePlan& plan, const Staging& staging,
                                          const std::string& name, std::chrono::seconds quarantine) {
   const std::string folder = TRY(FetchAndCheck(services, context, repository, plan, staging, name));
+  if (!plan.collection.empty()) {
+    return RestoreCollection(services, context, plan, folder, staging, quarantine);
+  }
   TRY(context.Enter("replacing"));
   return PutInPlace(services, plan.operation, plan.target, folder, "restore", quarantine,
                     context.deadline());

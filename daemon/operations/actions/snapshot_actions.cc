@@ -19,7 +19,7 @@ class OnSnapshot : public ActionRunner {
     return services_.repositories.CheckName(request.repository);
   }
   std::vector<Hold> Holds(const Request& request) const override {
-    return {RepositoryHold(request.repository, /*shared=*/true)};
+    return {AllStoresHold(/*shared=*/true), RepositoryHold(request.repository, /*shared=*/true)};
   }
   Result<json> Run(Context& context) override {
     const Request& request = context.request();

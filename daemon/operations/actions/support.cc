@@ -1,9 +1,15 @@
 #include "daemon/operations/actions/support.h"
 
 #include <algorithm>
+#include <array>
 
 #include "daemon/operations/members.h"
+#include "daemon/store/data_directory.h"
+#include "daemon/store/fork.h"
 #include "lib/core/log.h"
+#include "lib/core/units.h"
+#include "lib/crypto/sha256.h"
+#include "lib/json/cold.h"
 
 namespace pannier::operations {
 
@@ -59,6 +65,74 @@ std::vector<Hold> HoldsOfRequest(const Request& request) {
   return holds;
 }
 
+Result<std::string> FolderOf(Services& services, const StoreName& store) {
+  const Uuid id = TRY(services.stores.StoreId(store.tenant, store.database));
+  return services.settings.data_dir + "/" + store::DataDirectory::StoreAt(id);
+}
+
+Status CheckRoom(Services& services, uint64_t bytes) {
+  const file::Space space = TRY(services.files.FreeSpace(services.settings.data_dir));
+  if (space.free_bytes >= bytes + services.settings.spool_reserve_bytes) return {};
+  return StorageFull("there are " + FormatBytes(space.free_bytes) +
+                         " free where the data is, and " + FormatBytes(bytes) +
+                         " and a reserve are needed",
+                     "make room, or give the volume more");
+}
+
+namespace {
+
+Status CopyFile(Services& services, const std::string& from, const std::string& to,
+                const store::Progress& progress) {
+  constexpr size_t kStep = 1 << 20;
+  const auto source = TRY(services.files.Open(from, file::OpenMode::kRead));
+  const auto target = TRY(services.files.Open(to, file::OpenMode::kCreateNew));
+  const uint64_t total = TRY(source->Size());
+  std::string buffer(kStep, '\0');
+  for (uint64_t done = 0;;) {
+    const size_t read = TRY(source->ReadAt(done, buffer));
+    if (read == 0) break;
+    TRY(target->WriteAt(done, std::string_view(buffer).substr(0, read)));
+    done += read;
+    if (!progress(done, total)) return DeadlineExceeded("stopped");
+  }
+  return target->Sync();
+}
+
+}  // namespace
+
+Status CopyFiles(Services& services, Context& context, const std::string& from,
+                 const std::string& folder) {
+  std::vector<file::Entry> entries = TRY(services.files.List(from));
+  // The log before the file: what is moved from the one to the other meanwhile is then in the copy
+  // twice, and never missing.
+  std::reverse(entries.begin(), entries.end());
+  for (const file::Entry& entry : entries) {
+    if (entry.kind != file::Kind::kFile || entry.name.ends_with("-shm")) continue;
+    TRY(CopyFile(services, from + "/" + entry.name, folder + "/" + entry.name, context.Progress()));
+  }
+  return services.files.SyncDirectory(folder);
+}
+
+Status CopyForReading(Services& services, Context& context, const StoreName& store,
+                      const std::string& folder) {
+  const std::string from = TRY(FolderOf(services, store));
+  TRY(CheckRoom(services, TRY(file::DiskUsage(services.files, from))));
+  const Result<store::StoreRef> open = Acquire(services, store);
+  if (open.ok()) {
+    const Result<store::StoreCopy> copy =
+        store::CopyStore(**open, folder, services.files, {context.deadline()}, context.Progress());
+    if (copy.ok()) return {};
+    if (!copy.Is(Errc::kCorruption)) return copy.error();
+    TRY(file::RemoveAll(services.files, folder));
+    TRY(services.files.MakeDirectory(folder));
+  } else if (!open.Is(Errc::kCorruption)) {
+    return open.error();
+  }
+  const store::WriteFence fence =
+      TRY(services.stores.FenceWrites(store.tenant, store.database, context.deadline()));
+  return CopyFiles(services, context, from, folder);
+}
+
 Result<std::optional<Uuid>> PutInPlace(Services& services, const Uuid& operation,
                                        const StoreName& target, const std::string& staged,
                                        std::string_view why,
@@ -85,6 +159,36 @@ Result<std::optional<Uuid>> LastQuarantined(Services& services, const StoreName&
     if (ours && (!newest || each.since > newest->since)) newest = std::move(each);
   }
   return newest ? std::optional(newest->store) : std::nullopt;
+}
+
+PartOperation::PartOperation(Services& services, const Uuid& operation, const std::string& part)
+    : services_(services) {
+  const crypto::Digest digest = crypto::Sha256(operation.ToString() + "/" + part);
+  std::array<uint8_t, 16> bytes{};
+  std::copy_n(digest.begin(), bytes.size(), bytes.begin());
+  uid_ = Uuid(bytes);
+}
+
+Result<bool> PartOperation::Begin(const nlohmann::json& request) {
+  const std::optional<store::JournalEntry> known = TRY(services_.stores.journal().Find(uid_));
+  if (known) return known->happened;
+  store::JournalEntry entry;
+  entry.uid = uid_;
+  entry.request = json::Dump(request);
+  entry.state = ToString(State::kRunning);
+  entry.attempts = 1;
+  entry.ended = true;
+  entry.created = entry.changed = services_.clock.Now();
+  TRY(services_.stores.journal().Add(entry));
+  return false;
+}
+
+Status PartOperation::NoteDone() {
+  std::optional<store::JournalEntry> entry = TRY(services_.stores.journal().Find(uid_));
+  if (!entry) return {};
+  entry->state = ToString(State::kSucceeded);
+  entry->changed = services_.clock.Now();
+  return services_.stores.journal().Update(*entry);
 }
 
 nlohmann::json UuidJson(const std::optional<Uuid>& id) {

@@ -46,6 +46,18 @@ std::optional<uint64_t> SequenceOf(Services& services, const StoreName& store);
 std::vector<Hold> HoldsOfStore(const StoreName& store);
 std::vector<Hold> HoldsOfRequest(const Request& request);
 
+// The folder of the database's store, which the daemon may have open.
+Result<std::string> FolderOf(Services& services, const StoreName& store);
+//   kStorageFull  less than `bytes` and a reserve are free
+Status CheckRoom(Services& services, uint64_t bytes);
+// A store as somebody else may read it, in `folder`: by a pin where it can be opened, else its
+// files as they are, while writes are refused.
+Status CopyForReading(Services& services, Context& context, const StoreName& store,
+                      const std::string& folder);
+// Its files as they are, byte by byte. The caller has fenced it.
+Status CopyFiles(Services& services, Context& context, const std::string& from,
+                 const std::string& folder);
+
 // Puts a finished folder in its place: over the store of that name, or as a new one. Returns the id
 // under which the old one is in quarantine.
 Result<std::optional<Uuid>> PutInPlace(Services& services, const Uuid& operation,
@@ -56,6 +68,23 @@ Result<std::optional<Uuid>> PutInPlace(Services& services, const Uuid& operation
 // The newest of this name in quarantine: what PutInPlace() of an earlier attempt put there.
 Result<std::optional<Uuid>> LastQuarantined(Services& services, const StoreName& store,
                                             std::string_view why);
+
+// One of several changes of the catalog that an operation makes: an operation of its own in the
+// journal, ended from the start, so that no start takes it up by itself. What the catalog notes of
+// it tells the operation's next attempt to leave it alone.
+class PartOperation {
+ public:
+  // `part` tells it from the operation's others; it is the same at every attempt.
+  PartOperation(Services& services, const Uuid& operation, const std::string& part);
+  const Uuid& uid() const { return uid_; }
+  // True: an earlier attempt has done it. `request`: how it is shown.
+  Result<bool> Begin(const nlohmann::json& request);
+  Status NoteDone();
+
+ private:
+  Services& services_;
+  Uuid uid_;
+};
 
 nlohmann::json UuidJson(const std::optional<Uuid>& id);
 // "succeeded", "failed": the label of metrics.
