@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -82,6 +83,18 @@ int CheckAround(CheckedFile& self, uint64_t offset, std::span<char> into) {
   return SQLITE_OK;
 }
 
+// SQLite may look at a page that it has just taken at the end, and counts with its commit only: the
+// file ends before it, and does not say otherwise. It reads as zeros then.
+bool WasNeverWritten(CheckedFile& self, sqlite3_int64 offset) {
+  sqlite3_int64 size = 0;
+  std::array<unsigned char, kHeaderRead> header{};
+  if (self.calls().xFileSize(self.below(), &size) != SQLITE_OK || size > offset) return false;
+  if (self.calls().xRead(self.below(), header.data(), kHeaderRead, 0) != SQLITE_OK) return false;
+  uint32_t counted = 0;
+  for (int i = 28; i < 32; ++i) counted = counted << 8 | header[static_cast<size_t>(i)];
+  return offset / self.guard->page_bytes() >= counted;
+}
+
 int ReadMain(sqlite3_file* handle, void* into, int bytes, sqlite3_int64 offset) {
   CheckedFile& self = Of(handle);
   const int code = self.calls().xRead(self.below(), into, bytes, offset);
@@ -93,6 +106,7 @@ int ReadMain(sqlite3_file* handle, void* into, int bytes, sqlite3_int64 offset) 
   const auto at = static_cast<uint64_t>(offset);
   if (offset == 0) return CheckPage(self, at, Bytes(into, bytes), code == SQLITE_OK);
   if (!self.guard->is_guarded()) return code;
+  if (code == SQLITE_IOERR_SHORT_READ && WasNeverWritten(self, offset)) return code;
   const uint32_t page_bytes = self.guard->page_bytes();
   if (at % page_bytes == 0 && static_cast<uint32_t>(bytes) == page_bytes) {
     return CheckPage(self, at, Bytes(into, bytes), code == SQLITE_OK);
