@@ -52,9 +52,10 @@ Result<Uuid> ParseIdentity(const std::string& text) {
 }  // namespace
 
 bool DataDirectory::Knows(const std::string& name) {
-  constexpr std::string_view kNames[] = {"LOCK",           "lost+found", "identity.json",
-                                         "catalog.db",     "stores",     "catalog.db-wal",
-                                         "catalog.db-shm", "staging",    "quarantine"};
+  constexpr std::string_view kNames[] = {"LOCK",   "lost+found", "identity.json", "catalog.db",
+                                         "stores", "staging",    "quarantine"};
+  // The catalog's log and what belongs to that carry its name.
+  if (name.rfind("catalog.db-", 0) == 0) return true;
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
