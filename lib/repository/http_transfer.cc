@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kIdleMax = 8;
 constexpr size_t kHeaderBytesMax = 64 << 10;
+constexpr uint64_t kErrorBytesMax = 64 << 10;
 
 // What the callbacks of one transfer write to.
 struct Answer {
@@ -26,9 +27,8 @@ struct Answer {
 size_t OnBody(char* data, size_t size, size_t count, void* context) {
   auto& answer = *static_cast<Answer*>(context);
   const size_t bytes = size * count;
-  // An error's text may be longer than the object that was expected.
-  const uint64_t most = answer.reply.status >= 300 ? std::max<uint64_t>(answer.bytes_max, 64 << 10)
-                                                   : answer.bytes_max;
+  // An error's text may be longer than the object that was expected, also under a 200.
+  const uint64_t most = std::max(answer.bytes_max, kErrorBytesMax);
   if (answer.reply.body.size() + bytes > most) {
     answer.too_long = true;
     return 0;

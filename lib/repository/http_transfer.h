@@ -27,8 +27,9 @@ struct TransferOptions {
 struct HttpRequest {
   std::string method, url;
   Pairs headers;
-  std::string_view body;          // of PUT and POST
-  uint64_t answer_bytes_max = 0;  // longer ones are refused
+  std::string_view body;  // of PUT and POST
+  // Longer answers are refused, but that there is room for the text of an error, of 64 KiB.
+  uint64_t answer_bytes_max = 0;
 };
 
 struct HttpReply {

@@ -32,6 +32,7 @@ constexpr Known kKnown[] = {
     {"RequestTimeTooSkewed", Errc::kPermissionDenied, Next::kGiveUp,
      "set this machine's clock: it differs from the server's"},
     {"InvalidAccessKeyId", Errc::kPermissionDenied, Next::kReplace, "check the access key"},
+    {"XAdminUserNotFound", Errc::kPermissionDenied, Next::kReplace, "check the access key"},
     {"SignatureDoesNotMatch", Errc::kPermissionDenied, Next::kReplace, "check the secret key"},
     {"InvalidToken", Errc::kPermissionDenied, Next::kReplace, "check the session token"},
     {"ExpiredToken", Errc::kPermissionDenied, Next::kReplace, "the session token has expired"},
@@ -54,6 +55,7 @@ constexpr Known kKnown[] = {
     {"XMinioStorageFull", Errc::kStorageFull, Next::kGiveUp, "the server's disks are full"},
     {"XMinioAdminBucketQuotaExceeded", Errc::kStorageFull, Next::kGiveUp,
      "the bucket's quota is used up"},
+    {"InvalidRange", Errc::kInvalidArgument, Next::kGiveUp, ""},
     {"NotImplemented", Errc::kUnimplemented, Next::kGiveUp,
      "this server lacks what a repository needs"},
 };
@@ -64,9 +66,13 @@ Known ByStatus(int status) {
     case 403:
       return {"", Errc::kPermissionDenied, Next::kReplace, "check the credentials and policies"};
     case 404:
-      return {"", Errc::kNotFound, Next::kGiveUp, ""};
+      // "Absent" is only what says so in S3's words: a gateway's 404 must not look like an empty
+      // repository, or a lost chunk.
+      return {"", Errc::kUnavailable, Next::kGiveUp, "check that the endpoint is an S3 server"};
     case 412:
       return {"", Errc::kConflict, Next::kGiveUp, ""};
+    case 416:
+      return {"", Errc::kInvalidArgument, Next::kGiveUp, ""};
     case 501:
       return {"", Errc::kUnimplemented, Next::kGiveUp, ""};
     case 507:

@@ -25,7 +25,8 @@ struct S3Failure {
 // Nothing when the answer is a success: a 2xx status, and no error in the body, which a server that
 // had to begin answering before it was done sends with a 200. `body_is_object` when a success would
 // carry an object, which may hold anything. `now` tells a wrong clock.
-//   kNotFound          no such object, or upload
+//   kNotFound          no such object, or upload, in S3's own words
+//   kInvalidArgument   the object has no such range
 //   kConflict          the condition (If-None-Match) does not hold
 //   kPermissionDenied, kStorageFull, kUnimplemented
 //   kUnavailable       anything else, also that there is no such bucket

@@ -44,6 +44,15 @@ std::optional<uint64_t> WholeLength(const HttpReply& reply) {
   return NumberIn(reply.Header("content-length"));
 }
 
+// A head that was cut short looks like that of an answer which ends with its connection.
+Status CheckWhole(const HttpReply& reply) {
+  const bool has_body = reply.status == 200 || reply.status == 206;
+  const bool has_length =
+      !reply.Header("content-length").empty() || !reply.Header("transfer-encoding").empty();
+  if (!has_body || has_length) return {};
+  return Corruption("the head of the answer was cut short");
+}
+
 }  // namespace
 
 struct S3Requests::Attempt {
@@ -79,8 +88,14 @@ S3Requests::Attempt S3Requests::Once(const ObjectRequest& request, SteadyTime de
   }
   attempt.reply = std::move(reply).value();
   attempt.failure = FailureOf(attempt.reply, request.answer_is_object, clock_.Now());
-  if (attempt.failure || !check) return attempt;
-  Status checked = check(attempt.reply);
+  if (attempt.failure) return attempt;
+  if (attempt.reply.body.size() > request.answer_bytes_max) {
+    attempt.failure = S3Failure{ResourceExhausted("the answer is longer than expected"),
+                                Next::kGiveUp, std::nullopt};
+    return attempt;
+  }
+  Status checked = CheckWhole(attempt.reply);
+  if (checked.ok() && check) checked = check(attempt.reply);
   if (!checked.ok())
     attempt.failure = S3Failure{std::move(checked).error(), Next::kRetry, std::nullopt};
   return attempt;
@@ -123,7 +138,7 @@ Status S3Requests::Put(const std::string& key, std::string_view bytes, IfPresent
     const Result<HttpReply> reply = Call(request, deadline);
     // Somebody's object is there: another's, or ours, whose answer was lost.
     if (reply.Is(Errc::kConflict)) return Compare(key, bytes, deadline);
-    if (EtagFits(TRY(reply), bytes)) return {};
+    if (!TRY(reply).Header("etag").empty() && EtagFits(*reply, bytes)) return {};
     // Either the bytes were damaged on their way, or this server's ETags are something else.
     const Status compared = Compare(key, bytes, deadline);
     if (compared.ok()) {
@@ -148,17 +163,23 @@ Result<std::string> S3Requests::Get(const std::string& key, uint64_t bytes_max,
 }
 
 Result<ObjectInfo> S3Requests::Stat(const std::string& key, SteadyTime deadline) {
-  const ObjectRequest request{"GET", key, {}, {{"Range", "bytes=0-0"}}, {}, 1 << 20, true};
+  ObjectRequest request{"GET", key, {}, {{"Range", "bytes=0-0"}}, {}, 1 << 20, true};
   ObjectInfo info;
   info.key = key;
-  TRY(Call(request, deadline, [&info](const HttpReply& reply) -> Status {
+  const Check read = [&info](const HttpReply& reply) -> Status {
     const auto bytes = WholeLength(reply);
     const auto modified = ParseHttpDate(reply.Header("last-modified"));
     if (!bytes || !modified) return Corruption("the answer lacks Content-Range or Last-Modified");
     info.bytes = *bytes;
     info.modified = *modified;
     return {};
-  }));
+  };
+  Result<HttpReply> reply = Call(request, deadline, read);
+  if (reply.Is(Errc::kInvalidArgument)) {  // an empty object has no first byte
+    request.headers.clear();
+    reply = Call(request, deadline, read);
+  }
+  TRY(reply);
   return info;
 }
 

@@ -145,6 +145,8 @@ std::optional<std::string> OwnAnswer(Fault fault) {
       return XmlError("403 Forbidden", "AccessDenied", "Request has expired");
     case Fault::kNoBucket:
       return XmlError("404 Not Found", "NoSuchBucket", "The bucket does not exist");
+    case Fault::kLostPage:
+      return Answer("404 Not Found", "Content-Type: text/html\r\n", "<html>no such page</html>");
     case Fault::kHtml:
       return Answer("502 Bad Gateway", "Content-Type: text/html\r\n", "<html><hr>oops</html>");
     default:
@@ -200,6 +202,7 @@ std::string_view ToString(Fault fault) {
                                                 "403 expired",
                                                 "no bucket",
                                                 "502 with HTML",
+                                                "404 with HTML",
                                                 "reset in the answer",
                                                 "truncated",
                                                 "wrong ETag",

@@ -26,6 +26,7 @@ enum class Fault {
   kExpired,       // 403 AccessDenied: a presigned URL that is too old
   kNoBucket,      // 404 NoSuchBucket
   kHtml,          // 502 with a page of some gateway
+  kLostPage,      // 404 with a page of some gateway
   // The server carries the request out, but:
   kResetReply,  // the connection is reset in the middle of the answer
   kTruncate,    // half of the body, then a clean end

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "tests/lib/repository/s3_fixture.h"
+#include "tests/support/torture.h"
 
 using namespace pannier;
 using namespace pannier::repository;
@@ -49,7 +50,8 @@ std::vector<Call> Calls() {
        [](ObjectStore&) {}},
       {"stat",
        [](ObjectStore& s) -> Status {
-         REQUIRE(TRY(s.Stat("k", Later())).bytes == kOld.size());
+         const ObjectInfo info = TRY(s.Stat("k", Later()));
+         REQUIRE(info.bytes == kOld.size());
          return {};
        },
        [](ObjectStore&) {}},
@@ -73,12 +75,17 @@ struct World {
   std::unique_ptr<S3Store> witness;
 
   World() {
-    S3Options options = fixture.Options();
-    options.request_timeout = std::chrono::seconds(60);
-    witness = fixture.Make(options);
+    witness = fixture.Make();
     REQUIRE(witness->Put("k", kOld, IfPresent::kReplace, Later()).ok());
     REQUIRE(witness->Put("z", kOld, IfPresent::kReplace, Later()).ok());
     fixture.proxy.Reset();
+  }
+
+  // Silence is what a client can only tell by waiting.
+  void BeImpatient() {
+    S3Options options = fixture.Options();
+    options.request_timeout = std::chrono::milliseconds(250);
+    store = fixture.Make(options);
   }
 
   // Nothing that was there before is lost or torn, whatever the call said.
@@ -97,26 +104,37 @@ struct World {
 
 }  // namespace
 
+// Whether request n of a call was there to be spoiled.
+bool GetsOver(Fault fault, const Call& call, int n) {
+  CAPTURE(test::ToString(fault), call.name, n);
+  World world;
+  if (fault == Fault::kSilence) world.BeImpatient();
+  world.fixture.proxy.Spoil(fault, n);
+  const Status result = call.run(*world.store);
+  const bool met = world.fixture.proxy.spoiled() > 0;
+  const size_t requests = world.fixture.proxy.requests().size();
+  CAPTURE(result.ok() ? "ok" : result.error().what, world.fixture.proxy.requests());
+  REQUIRE(result.ok());
+  REQUIRE(requests <= 16);
+  world.fixture.proxy.Heal();
+  call.check(*world.witness);
+  world.CheckWhole(call);
+  return met;
+}
+
+// Uploads in parts take 5 MiB at least; `make torture` spoils each of their requests, a test one.
 TEST_CASE("s3 faults: one passing fault, at any request of any call, is got over",
           "[repository][s3][fault]") {
+  CAPTURE(test::Seed());
+  test::Random random(test::Seed());
   for (const Fault fault : test::PassingFaults()) {
     for (const Call& call : Calls()) {
-      bool met = true;
-      for (int n = 1; met; ++n) {
-        CAPTURE(test::ToString(fault), call.name, n);
-        REQUIRE(n < 20);
-        World world;
-        world.fixture.proxy.Spoil(fault, n);
-        const Status result = call.run(*world.store);
-        met = world.fixture.proxy.spoiled() > 0;
-        const size_t requests = world.fixture.proxy.requests().size();
-        world.fixture.proxy.Heal();
-        CAPTURE(result.ok() ? "ok" : result.error().what, world.fixture.proxy.requests());
-        REQUIRE(result.ok());
-        REQUIRE(requests <= 16);
-        call.check(*world.witness);
-        world.CheckWhole(call);
+      const bool in_parts = std::string_view(call.name).find("parts") != std::string_view::npos;
+      if (in_parts && test::Rounds(0) == 0) {
+        GetsOver(fault, call, 1 + static_cast<int>(random.Below(4)));
+        continue;
       }
+      for (int n = 1; GetsOver(fault, call, n); ++n) REQUIRE(n < 20);
     }
   }
 }
@@ -126,13 +144,15 @@ TEST_CASE("s3 faults: a server that never gets well is given up on", "[repositor
     for (const Call& call : Calls()) {
       CAPTURE(test::ToString(fault), call.name);
       World world;
+      if (fault == Fault::kSilence) world.BeImpatient();
       world.fixture.proxy.Spoil(fault, 1, 1'000'000);
       const Status result = call.run(*world.store);
       CAPTURE(result.ok() ? "ok" : result.error().what, world.fixture.proxy.requests());
       // 4 attempts at the request, and 4 more at asking or cleaning up, each sent at most twice.
       REQUIRE(world.fixture.proxy.requests().size() <= 24);
-      const bool harmless = fault == Fault::kDamage || fault == Fault::kWrongEtag;
-      if (!harmless) {
+      const bool may_pass = fault == Fault::kDamage || fault == Fault::kWrongEtag ||
+                            std::string_view(call.name) == "delete";  // its status says enough
+      if (!result.ok() || !may_pass) {
         REQUIRE_FALSE(result.ok());
         REQUIRE((result.Is(Errc::kUnavailable) || result.Is(Errc::kCorruption)));
       }
@@ -148,6 +168,7 @@ TEST_CASE("s3 faults: what will not pass is said at once", "[repository][s3][fau
     const char* hint;
   } kCases[] = {{Fault::kSkewed, Errc::kPermissionDenied, "clock"},
                 {Fault::kExpired, Errc::kPermissionDenied, "polic"},
+                {Fault::kLostPage, Errc::kUnavailable, "S3 server"},
                 {Fault::kNoBucket, Errc::kUnavailable, "no such bucket"}};
   for (const auto& expected : kCases) {
     for (const Call& call : Calls()) {
@@ -178,12 +199,9 @@ TEST_CASE("s3 faults: a server that asks for patience gets it", "[repository][s3
 TEST_CASE("s3 faults: a silent server does not hold a call beyond its deadline",
           "[repository][s3][fault]") {
   World world;
-  S3Options options = world.fixture.Options();
-  options.request_timeout = std::chrono::seconds(60);
-  const auto store = world.fixture.Make(options);
   world.fixture.proxy.Spoil(Fault::kSilence, 1, 1'000'000);
   const auto begun = std::chrono::steady_clock::now();
-  const auto result = store->Get("k", 1 << 20, begun + std::chrono::milliseconds(300));
+  const auto result = world.store->Get("k", 1 << 20, begun + std::chrono::milliseconds(300));
   REQUIRE(result.Is(Errc::kDeadlineExceeded));
   REQUIRE(std::chrono::steady_clock::now() - begun < std::chrono::seconds(10));
 }
@@ -225,7 +243,6 @@ TEST_CASE("s3 faults: every object store rule holds while every seventh request 
           "[repository][s3][fault]") {
   test::S3Fixture fixture;
   S3Options options = fixture.Options();
-  options.request_timeout = std::chrono::seconds(60);
   options.retry.attempts_max = 8;
   fixture.proxy.SpoilBy([](const test::FaultProxy::Request&, int number) {
     static constexpr Fault kQuick[] = {Fault::kStatus500,  Fault::kSlowDown,  Fault::kResetRequest,
