@@ -2,7 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <map>
+#include <nlohmann/json.hpp>
 
+#include "cli/admin_arguments.h"
+#include "cli/command_table.h"
 #include "cli/completion.h"
 #include "lib/contract/places.h"
 #include "lib/contract/version.h"
@@ -15,7 +19,9 @@ constexpr std::string_view kDefaultTenant = "default_tenant";
 
 // What CLI11 fills.
 struct Options {
-  std::string socket, admin_socket, timeout = "60s", format = "table", store, store_flag, file;
+  std::string socket, admin_socket, timeout, format = "table", store, store_flag, file;
+  bool wait = false;
+  std::map<const CommandSpec*, AdminArguments> admin;  // by command
 };
 
 // The tree of commands. Options of the program may follow a command, too: `stores list -o json`.
@@ -24,12 +30,16 @@ class Tree {
   explicit Tree(Options& options) : app_("Looks after a Pannier daemon.", "pannierctl") {
     app_.require_subcommand(1);
     app_.fallthrough();
+    app_.footer(
+        "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 damaged: a check found the store or the\n"
+        "snapshot unsound, or the command failed on bytes that are wrong.");
     app_.set_version_flag("--version", "pannierctl " + std::string(contract::Version()) + " (" +
                                            std::string(contract::Commit()) + ")");
     DeclareOptions(options);
     Leaf(&app_, "status", "What the daemon is and does", Command::kStatus);
     DeclareStores(options);
     Leaf(&app_, "healthcheck", "Exit 0 when the daemon serves", Command::kHealthcheck);
+    for (const CommandSpec& command : AdminCommands()) DeclareAdmin(command, options);
     CLI::App* config = Branch(&app_, "config", "The daemon's configuration file");
     Leaf(config, "check", "Check a file as the daemon would", Command::kConfigCheck)
         ->add_option("file", options.file, "The file")
@@ -53,7 +63,16 @@ class Tree {
     for (const auto& [app, command] : leaves_) {
       if (*app) return command;
     }
-    return Command::kPrintText;
+    const CommandSpec* admin = ChosenAdmin();
+    return admin != nullptr ? admin->command : Command::kPrintText;
+  }
+
+  // The chosen command of the admin API, or null.
+  const CommandSpec* ChosenAdmin() const {
+    for (const auto& [app, command] : admin_) {
+      if (*app) return command;
+    }
+    return nullptr;
   }
 
  private:
@@ -81,8 +100,11 @@ class Tree {
     app_.add_option("-o,--output", options.format, "json, yaml or table [table]")
         ->check(CLI::IsMember({"json", "yaml", "table"}))
         ->type_name("FORMAT");
-    app_.add_option("--timeout", options.timeout, "How long to wait for an answer [60s]")
+    app_.add_option("--timeout", options.timeout,
+                    "How long to wait: for an answer [60s], with --wait for the operation [10m]")
         ->type_name("TIME");
+    app_.add_flag("--wait", options.wait,
+                  "Wait until the operation has ended, and show its result");
   }
 
   void DeclareStores(Options& options) {
@@ -100,7 +122,31 @@ class Tree {
     }
   }
 
+  // "store quarantine list": each word but the last is a branch, made once.
+  void DeclareAdmin(const CommandSpec& command, Options& options) {
+    CLI::App* parent = &app_;
+    std::string so_far;
+    size_t begin = 0;
+    for (size_t space = command.words.find(' '); space != std::string::npos;
+         space = command.words.find(' ', begin)) {
+      so_far = command.words.substr(0, space);
+      CLI::App*& branch = branches_[so_far];
+      if (branch == nullptr) {
+        branch = Branch(parent, command.words.substr(begin, space - begin).c_str(),
+                        std::string(GroupHelp(so_far)).c_str());
+      }
+      parent = branch;
+      begin = space + 1;
+    }
+    CLI::App* leaf = parent->add_subcommand(command.words.substr(begin), command.help);
+    leaf->fallthrough();
+    options.admin[&command].Declare(command, *leaf);
+    admin_.emplace_back(leaf, &command);
+  }
+
   CLI::App app_;
+  std::map<std::string, CLI::App*> branches_;
+  std::vector<std::pair<CLI::App*, const CommandSpec*>> admin_;
   CLI::App* bash_ = nullptr;
   CLI::App* zsh_ = nullptr;
   std::vector<std::pair<CLI::App*, Command>> leaves_;
@@ -130,14 +176,23 @@ void ChooseSockets(const Options& options, const Environment& environment, Argum
     arguments.admin_socket = contract::AdminSocketBeside(arguments.socket);
 }
 
-Result<Arguments> Collect(const Options& options, Command command, const Environment& environment) {
+Result<Arguments> Collect(const Options& options, const Tree& tree,
+                          const Environment& environment) {
   Arguments arguments;
-  arguments.command = command;
+  const Command command = arguments.command = tree.Chosen();
   ChooseSockets(options, environment, arguments);
-  arguments.timeout = TRY(ParseDuration(options.timeout).Context("--timeout"));
+  arguments.wait = options.wait;
+  const std::string timeout = !options.timeout.empty() ? options.timeout
+                              : options.wait           ? "10m"
+                                                       : "60s";
+  arguments.timeout = TRY(ParseDuration(timeout).Context("--timeout"));
   if (options.format == "json") arguments.format = Format::kJson;
   if (options.format == "yaml") arguments.format = Format::kYaml;
   arguments.file = options.file;
+  if (const CommandSpec* admin = tree.ChosenAdmin()) {
+    TRY(options.admin.at(admin).Fill(*admin, &arguments));
+    return arguments;
+  }
   if (!NamesStore(command)) return arguments;
   const std::string& store = options.store_flag.empty() ? options.store : options.store_flag;
   if (store.empty())
@@ -186,7 +241,7 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
       return Print(std::string(version.what()) + "\n");
     }
     if (std::optional<std::string> text = tree.Text(); text) return Print(*std::move(text));
-    return Collect(options, tree.Chosen(), environment);
+    return Collect(options, tree, environment);
   } catch (const CLI::Error& error) {
     return InvalidArgument(error.what(), "pannierctl --help shows commands and flags");
   }

@@ -22,6 +22,20 @@ enum class Command {
   kStoresFlush,
   kHealthcheck,
   kConfigCheck,
+  // Of the admin API: command_table.h.
+  kOperation,  // Arguments::body says which
+  kRestore,    // an operation whose plan is shown first
+  kSnapshotList,
+  kSnapshotShow,
+  kSnapshotDiff,
+  kRepositoryList,
+  kQuarantineList,
+  kQuarantineRelease,
+  kQuarantineDelete,
+  kOperationsList,
+  kOperationsShow,
+  kOperationsCancel,
+  kEvents,
 };
 
 struct StoreName {
@@ -35,9 +49,14 @@ struct Arguments {
   Format format = Format::kTable;
   std::string socket;
   std::string admin_socket;
-  std::chrono::milliseconds timeout{60'000};
+  std::chrono::milliseconds timeout{60'000};  // for an answer; with `wait`, for the operation
   StoreName store;
   std::string file;
+  // Of a command of the admin API: what its flags say, as the JSON of its request. Restores:
+  // without "yes", which stands beside.
+  std::string body = "{}";
+  bool wait = false;  // for the operation's end
+  bool yes = false;   // without asking
 };
 
 // A variable's value; empty counts as unset.

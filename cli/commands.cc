@@ -2,10 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/admin_commands.h"
+#include "cli/daemon_client.h"
+#include "cli/operations.h"
 #include "cli/output.h"
 #include "daemon/config/load.h"
 #include "lib/contract/health_check.h"
-#include "lib/http/client.h"
 #include "lib/json/cold.h"
 
 namespace pannier::cli {
@@ -13,70 +15,10 @@ namespace {
 
 using nlohmann::json;
 
-Errc CodeOf(int status) {
-  switch (status) {
-    case 404:
-      return Errc::kNotFound;
-    case 409:
-      return Errc::kConflict;
-    case 429:
-    case 507:
-      return Errc::kResourceExhausted;
-    case 501:
-      return Errc::kUnimplemented;
-    default:
-      return status >= 500 ? Errc::kUnavailable : Errc::kInvalidArgument;
-  }
-}
-
-// The daemon's refusal in its own words.
-Error Refusal(const http::Response& response) {
-  const Result<json> body = pannier::json::ParseCold(response.body);
-  std::string what = "the daemon answered " + std::to_string(response.status);
-  if (body.ok() && body->is_object() && body->contains("message") && (*body)["message"].is_string())
-    what = (*body)["message"].get<std::string>();
-  std::string hint;
-  if (response.status == 404) hint = "`pannierctl stores list` shows what there is";
-  if (response.status == 429 || response.status == 503) hint = "try again in a moment";
-  return {CodeOf(response.status), std::move(what), std::move(hint)};
-}
-
-Result<json> Ask(const std::string& socket, const char* flag, std::string_view method,
-                 const std::string& path, std::chrono::milliseconds timeout) {
-  http::Client::Options options;
-  options.timeout = timeout;
-  options.connect_timeout = std::min(timeout, options.connect_timeout);
-  http::Client client = TRY(http::Client::Make("unix:" + socket, options));
-  Result<http::Response> response = client.Send(method, path);
-  if (!response.ok()) {
-    Error error = std::move(response).error();
-    error.hint = "is the daemon running, and is " + std::string(flag) + " its socket?";
-    return error;
-  }
-  if (response->status / 100 != 2) return Refusal(*response);
-  if (response->body.empty()) return json::object();
-  return pannier::json::ParseCold(response->body).Context("the daemon's answer");
-}
-
 Result<json> AskStores(const Arguments& arguments, std::string_view method,
                        const std::string& rest = "") {
-  return Ask(arguments.socket, "--socket", method, "/pannier/v1/stores" + rest, arguments.timeout);
-}
-
-std::string PercentEncode(std::string_view text) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    const auto byte = static_cast<unsigned char>(c);
-    if (plain) {
-      encoded += c;
-    } else {
-      encoded += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-    }
-  }
-  return encoded;
+  return Ask({arguments.socket, "--socket", arguments.timeout}, method,
+             "/pannier/v1/stores" + rest);
 }
 
 std::string PathOf(const StoreName& store) {
@@ -151,15 +93,13 @@ Result<std::string> CheckConfig(const Arguments& arguments) {
                  [&](const json&) { return arguments.file + ": in order\n"; });
 }
 
-}  // namespace
-
-Result<std::string> Run(const Arguments& arguments) {
+Result<std::string> RunPlain(const Arguments& arguments) {
   switch (arguments.command) {
     case Command::kPrintText:
       return arguments.text;
     case Command::kStatus:
-      return Written(TRY(Ask(arguments.admin_socket, "--admin-socket", "GET", "/admin/v1/status",
-                             arguments.timeout)),
+      return Written(TRY(Ask({arguments.admin_socket, "--admin-socket", arguments.timeout}, "GET",
+                             "/admin/v1/status")),
                      arguments.format, ToLines);
     case Command::kStoresList:
       return Written(TRY(AskStores(arguments, "GET")), arguments.format, StoresTable);
@@ -174,8 +114,17 @@ Result<std::string> Run(const Arguments& arguments) {
       return CheckHealth(arguments);
     case Command::kConfigCheck:
       return CheckConfig(arguments);
+    default:
+      return RunAdmin(arguments);
   }
-  return Internal("no such command");
+}
+
+}  // namespace
+
+Result<Answer> Run(const Arguments& arguments, Terminal& terminal) {
+  if (arguments.command == Command::kOperation || arguments.command == Command::kRestore)
+    return Operate(arguments, terminal);
+  return Answer{TRY(RunPlain(arguments))};
 }
 
 }  // namespace pannier::cli

@@ -4,15 +4,21 @@
 #include <string>
 
 #include "cli/arguments.h"
+#include "cli/terminal.h"
 #include "lib/core/result.h"
 
 namespace pannier::cli {
 
-// The text for stdout.
+struct Answer {
+  std::string text;   // for stdout
+  int exit_code = 0;  // 0, or 3: what was checked is damaged
+};
+
 //   kNotFound, kUnavailable, kDeadlineExceeded  the daemon cannot be reached, or the store is
 //   absent;
 //                                               the hint says what to try
+//   kCorruption                                 it failed on bytes that are wrong: exit code 3
 //   others                                      what the daemon answered
-Result<std::string> Run(const Arguments& arguments);
+Result<Answer> Run(const Arguments& arguments, Terminal& terminal);
 
 }  // namespace pannier::cli

@@ -1,6 +1,7 @@
 #include "cli/completion.h"
 
 #include <CLI/CLI.hpp>
+#include <set>
 
 namespace pannier::cli {
 namespace {
@@ -32,21 +33,47 @@ void AddBranches(const CLI::App& command, const CLI::App& program, const std::st
                 out);
 }
 
+// Flags that take a value, of all commands.
+void AddFlagsWithValues(const CLI::App& command, std::set<std::string>* flags) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_expected_max() == 0) continue;
+    for (const std::string& name : option->get_lnames()) flags->insert("--" + name);
+    for (const std::string& name : option->get_snames()) flags->insert("-" + name);
+  }
+  for (const CLI::App* child : command.get_subcommands([](const CLI::App*) { return true; }))
+    AddFlagsWithValues(*child, flags);
+}
+
+std::string FlagsWithValues(const CLI::App& app) {
+  std::set<std::string> flags;
+  AddFlagsWithValues(app, &flags);
+  std::string joined;
+  for (const std::string& flag : flags) joined += (joined.empty() ? "" : "|") + flag;
+  return joined;
+}
+
 }  // namespace
 
 std::string BashCompletion(const CLI::App& app) {
   std::string branches;
   AddBranches(app, app, "", branches);
   return R"sh(# pannierctl completion: eval "$(pannierctl completion bash)"
+_pannierctl_first() {  # the names that `pannierctl $1 list` shows
+  pannierctl "$1" list --timeout 2s 2>/dev/null | awk 'NR > 1 {print $1}'
+}
 _pannierctl() {
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" path="" words="" i
   case "$before" in
     -o|--output) COMPREPLY=($(compgen -W "json yaml table" -- "$word")); return ;;
-    --socket|--admin-socket|check) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --socket|--admin-socket|--file|--directory|check|import)
+      COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --store|--from|--to) COMPREPLY=($(compgen -W "$(_pannierctl_first stores)" -- "$word")); return ;;
+    --repository) COMPREPLY=($(compgen -W "$(_pannierctl_first repository)" -- "$word")); return ;;
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "${COMP_WORDS[i]}" in
-      -o|--output|--socket|--admin-socket|--timeout|--store) ((i++)) ;;
+)sh" + FlagsWithValues(app) +
+         R"sh() ((i++)) ;;
       -*) ;;
       *) path="${path:+$path }${COMP_WORDS[i]}" ;;
     esac
@@ -56,7 +83,7 @@ _pannierctl() {
          R"sh(  esac
   case "$path" in
     "stores info"|"stores close"|"stores flush")
-      words="$words $(pannierctl stores list --timeout 2s 2>/dev/null | awk 'NR > 1 {print $1}')" ;;
+      words="$words $(_pannierctl_first stores)" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$word"))
 }

@@ -45,7 +45,7 @@ std::string ToText(const std::string& member, const json& value) {
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   if (value.is_string()) return value.get<std::string>();
   const bool is_count = value.is_number_integer() && value.get<int64_t>() >= 0;
-  if (is_count && member.find("bytes") != std::string::npos)
+  if (is_count && (member.find("bytes") != std::string::npos || member.ends_with("Bytes")))
     return FormatBytes(value.get<uint64_t>());
   if (is_count && member.ends_with("Seconds"))
     return FormatDuration(std::chrono::seconds(value.get<uint64_t>()));

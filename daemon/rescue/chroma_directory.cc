@@ -29,8 +29,8 @@ class DirectoryRescue {
 
  private:
   Result<RescuedDatabase> RescueDatabase(const ChromaDatabase& database, size_t number) {
-    RescuedDatabase rescued{database.tenant, database.name, std::to_string(number), {}};
-    const file::Path folder = target_ / rescued.folder;
+    const file::Path folder = target_ / std::to_string(number);
+    RescuedDatabase rescued{database.tenant, database.name, folder.string(), {}};
     TRY(source_.files.MakeDirectory(folder));
     auto store =
         TRY(store::MakeOfflineStore(folder.string(), store::StoreOptions(), source_.files));

@@ -29,7 +29,7 @@ struct RescuedCollection {
 
 struct RescuedDatabase {
   std::string tenant, database;
-  std::string folder;  // below `target`: a whole, synced store.db
+  std::string folder;  // directly below `target`: a whole, synced store.db
   std::vector<RescuedCollection> collections;
 };
 

@@ -14,6 +14,16 @@ namespace {
 
 using test::TempDir;
 
+// Nobody sits at it.
+class QuietTerminal final : public Terminal {
+ public:
+  bool DrawsBars() const override { return false; }
+  bool CanAsk() const override { return false; }
+  void Write(std::string_view text) override { written += text; }
+  std::string ReadLine() override { return {}; }
+  std::string written;
+};
+
 class FakeDaemon {
  public:
   FakeDaemon() : server_({.name = "fake", .limits = {.threads_max = 2}, .refusal = {}}) {
@@ -29,13 +39,19 @@ class FakeDaemon {
 
   std::string socket() const { return (dir_ / "s.sock").string(); }
   Result<std::string> Run(std::vector<const char*> words) {
+    QuietTerminal terminal;
+    const Result<cli::Answer> answer = RunAt(terminal, std::move(words));
+    if (!answer.ok()) return answer.error();
+    return answer->text;
+  }
+  Result<cli::Answer> RunAt(Terminal& terminal, std::vector<const char*> words) {
     words.insert(words.begin(), "pannierctl");
     const std::string at = socket();
     words.insert(words.end(), {"--socket", at.c_str(), "--admin-socket", at.c_str()});
     const Result<Arguments> arguments =
         ParseArguments(static_cast<int>(words.size()), words.data(),
                        [](const char*) { return std::optional<std::string>(); });
-    return cli::Run(arguments.value());
+    return cli::Run(arguments.value(), terminal);
   }
 
  private:
@@ -126,22 +142,44 @@ TEST_CASE("commands: a refusal is told in the daemon's words, with what to try",
 
 TEST_CASE("commands: a daemon that is not there is an error that says what to try", "[cli]") {
   const TempDir dir;
+  QuietTerminal terminal;
   Arguments arguments;
   arguments.command = Command::kStoresList;
   arguments.socket = (dir / "absent.sock").string();
-  REQUIRE(Run(arguments).Is(Errc::kNotFound));
-  REQUIRE(Run(arguments).error().hint.find("--socket") != std::string::npos);
+  REQUIRE(Run(arguments, terminal).Is(Errc::kNotFound));
+  REQUIRE(Run(arguments, terminal).error().hint.find("--socket") != std::string::npos);
 }
 
 TEST_CASE("commands: config check says what is wrong and where", "[cli]") {
   const TempDir dir;
+  QuietTerminal terminal;
   Arguments arguments;
   arguments.command = Command::kConfigCheck;
   arguments.file = (dir / "p.yaml").string();
   REQUIRE(file::ReplaceFile(file::RealFileSystem(), dir / "p.yaml", "dataDir: /d\n").ok());
-  REQUIRE(Run(arguments).value() == arguments.file + ": in order\n");
+  REQUIRE(Run(arguments, terminal)->text == arguments.file + ": in order\n");
   REQUIRE(file::ReplaceFile(file::RealFileSystem(), dir / "p.yaml", "dataDri: /d\n").ok());
-  REQUIRE(Run(arguments).error().what.starts_with(arguments.file + ":1: unknown key"));
+  REQUIRE(Run(arguments, terminal).error().what.starts_with(arguments.file + ":1: unknown key"));
+}
+
+TEST_CASE("commands: snapshots, events, operations and quarantine are tables", "[cli]") {
+  FakeDaemon daemon;
+  daemon.answers["GET /admin/v1/repositories/r%2F1/snapshots"] = Json(
+      R"({"snapshots":[{"uid":"u","store":"t/d","sequence":7,"newBytes":2048,"held":false}]})");
+  const std::string list = daemon.Run({"snapshot", "list", "--repository", "r/1"}).value();
+  REQUIRE(list.starts_with("UID  STORE  SEQUENCE"));
+  REQUIRE(list.find("2.0 KiB") != std::string::npos);
+  daemon.answers["GET /admin/v1/repositories/r/snapshots/u"] =
+      Json(R"({"uid":"u","collections":[{"name":"c","records":3}]})");
+  REQUIRE(daemon.Run({"snapshot", "show", "u", "--repository", "r"})->find("COLLECTION") !=
+          std::string::npos);
+  daemon.answers["GET /admin/v1/events"] =
+      Json(R"({"events":[{"number":3,"reason":"Restored","message":"m"}],"last":3})");
+  REQUIRE(daemon.Run({"events", "--after", "2"})->find("Restored") != std::string::npos);
+  daemon.answers["GET /admin/v1/operations"] = Json(R"({"operations":[{"uid":"u"}]})");
+  REQUIRE(daemon.Run({"operations", "list"})->starts_with("UID"));
+  daemon.answers["DELETE /admin/v1/quarantine/q"] = Json("");
+  REQUIRE(daemon.Run({"store", "quarantine", "delete", "q"}).value() == "q: removed\n");
 }
 
 }  // namespace

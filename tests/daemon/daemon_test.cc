@@ -35,8 +35,11 @@ Result<std::string> Control(const Config& config, std::vector<const char*> words
   words.insert(words.begin(), "pannierctl");
   words.insert(words.end(), {"--socket", config.listen.socket.path.c_str()});
   const auto no_variables = [](const char*) { return std::optional<std::string>(); };
-  return cli::Run(
-      cli::ParseArguments(static_cast<int>(words.size()), words.data(), no_variables).value());
+  const auto arguments =
+      cli::ParseArguments(static_cast<int>(words.size()), words.data(), no_variables).value();
+  const Result<cli::Answer> answer = cli::Run(arguments, cli::ProcessTerminal());
+  if (!answer.ok()) return answer.error();
+  return answer->text;
 }
 
 http::Response Send(const std::string& socket, std::string_view method, std::string_view path,
