@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building, testing and trying Pannier need on Debian 12. Says what and why; does
-# nothing, quickly, when everything is there. Only package clients download: apt, pip and npm.
+# nothing, quickly, when everything is there. Only package clients download: apt, pip, npm and go.
 #
 #   scripts/deps.sh           all of it
 #   scripts/deps.sh --list    what it would install and why
@@ -44,7 +44,10 @@ clang-tidy-14                code checks
 prometheus                   promtool, which checks our metrics (its service is not started)
 shellcheck                   checks shell scripts
 python3-venv                 Python tests and the demo
+openssl                      certificates of tests
 LIST
+  # The S3 server of the tests is built by Go; one from elsewhere will do.
+  command -v go >/dev/null || echo "golang-go                    builds the S3 server of the tests"
   # Chroma's JavaScript client needs Node; one from elsewhere will do.
   command -v node >/dev/null || echo "nodejs                       tests of the JavaScript client"
   command -v npm >/dev/null || echo "npm                          tests of the JavaScript client"
@@ -53,6 +56,8 @@ LIST
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/pannier"
 venv="${PANNIER_VENV:-$cache/venv}"
 requirements=scripts/requirements.txt
+versitygw=v1.8.0
+toolchain=go1.25.0 # what that version asks for at least
 
 say() { printf 'deps: %s\n' "$*"; }
 fail() {
@@ -63,6 +68,7 @@ fail() {
 if [[ "${1:-}" == --list ]]; then
   packages
   echo "Python packages: $requirements, into $venv"
+  echo "Go program: versitygw $versitygw, the S3 server of the tests, into $cache/bin"
   echo "JavaScript packages: clients/js/package-lock.json, into $cache/npm"
   exit 0
 fi
@@ -125,6 +131,35 @@ install_python() {
   printf '%s' "$want" >"$venv/pannier-stamp"
 }
 
+# A Go that is new enough: the machine's, or one that it fetches as a module. Debian's own is too old
+# to do that by itself when it is asked to build something newer (that came with 1.21), but not too
+# old to download modules; and zips of modules hold no execute bits.
+find_go() {
+  local have dir
+  have=$(go env GOVERSION)
+  if [[ $(printf '%s\n' "$toolchain" "$have" | sort -V | head -n 1) == "$toolchain" ]]; then
+    command -v go
+    return
+  fi
+  dir=$(cd "$cache" && go mod download -json \
+    "golang.org/toolchain@v0.0.1-$toolchain.linux-$(dpkg --print-architecture)" |
+    sed -n 's/.*"Dir": "\(.*\)",.*/\1/p') && [[ -n $dir ]] || return 1
+  chmod u+x "$dir"/bin/* "$dir"/pkg/tool/*/* && echo "$dir/bin/go"
+}
+
+install_s3_server() {
+  local go log="$cache/go.log" stamp="$cache/bin/versitygw-stamp"
+  [[ -x $cache/bin/versitygw && -e $stamp && $(<"$stamp") == "$versitygw" ]] && return 0
+  say "building the S3 server of the tests into $cache/bin: versitygw $versitygw (minutes, once)"
+  mkdir -p "$cache/bin"
+  if ! go=$(find_go 2>"$log") ||
+    ! GOBIN="$cache/bin" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false GOROOT='' \
+      "$go" install "github.com/versity/versitygw/cmd/versitygw@$versitygw" >>"$log" 2>&1; then
+    fail "go failed: $(tail -n 5 "$log")" "see $log; check the network and 'go env GOPROXY'"
+  fi
+  printf '%s' "$versitygw" >"$stamp"
+}
+
 install_javascript() {
   local log="$cache/npm.log"
   python3 tests/clients/node_modules.py >"$log" 2>&1 ||
@@ -136,4 +171,5 @@ exec 9>"$cache/deps.lock"
 flock 9 # two runs at once wait for each other
 install_packages
 install_python
+install_s3_server
 install_javascript
