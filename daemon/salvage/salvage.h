@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/store/store_check.h"
@@ -42,5 +43,9 @@ struct Report {
 Result<Report> SalvageStore(const std::string& damaged, const std::string& snapshot,
                             const std::string& fresh, const std::string& vfs,
                             const store::Progress& progress);
+
+// For the child process that salvages and the parent that asked.
+std::string ReportToJson(const Report& report);
+Result<Report> ReportFromJson(std::string_view text);
 
 }  // namespace pannier::salvage

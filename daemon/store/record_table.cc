@@ -57,6 +57,11 @@ Error Damaged(const std::string& table, RecordNumber number) {
 
 }  // namespace
 
+bool IsSound(const Row& row, std::span<const std::byte> vector, int64_t checksum,
+             int64_t vector_checksum) {
+  return TextChecksum(row) == checksum && VectorChecksum(row.number, vector) == vector_checksum;
+}
+
 RecordTable::RecordTable(Connection& connection, uint32_t collection)
     : connection_(&connection), table_("records_" + std::to_string(collection)) {}
 
@@ -100,23 +105,29 @@ Result<std::optional<RecordNumber>> RecordTable::Find(std::string_view id) {
   return number;
 }
 
-Status RecordTable::Visit(Statement& statement, Columns columns, const Visitor& visit) {
-  Row row;
-  row.number = static_cast<RecordNumber>(statement.Int(0));
+const char* RecordTable::Read(Statement& statement, Columns columns, Row* row) {
+  row->number = static_cast<RecordNumber>(statement.Int(0));
+  const char* damage = nullptr;
   if (columns != Columns::kVectorOnly) {
-    row.id = statement.Text(3);
-    row.metadata = statement.OptionalText(4);
-    row.uri = statement.OptionalText(5);
-    row.document = statement.OptionalText(6);
-    if (TextChecksum(row) != statement.Int(1)) return Damaged(table_, row.number);
+    row->id = statement.Text(3);
+    row->metadata = statement.OptionalText(4);
+    row->uri = statement.OptionalText(5);
+    row->document = statement.OptionalText(6);
+    if (TextChecksum(*row) != statement.Int(1)) damage = "its id, text or metadata is damaged";
   }
   if (columns != Columns::kAllButVector) {
     const std::span<const std::byte> bytes = statement.Blob(columns == Columns::kAll ? 7 : 3);
-    if (VectorChecksum(row.number, bytes) != statement.Int(2)) return Damaged(table_, row.number);
+    if (VectorChecksum(row->number, bytes) != statement.Int(2)) damage = "its vector is damaged";
     vector_.resize(bytes.size() / sizeof(float));
     if (!bytes.empty()) std::memcpy(vector_.data(), bytes.data(), vector_.size() * sizeof(float));
-    row.vector = vector_;
+    row->vector = vector_;
   }
+  return damage;
+}
+
+Status RecordTable::Visit(Statement& statement, Columns columns, const Visitor& visit) {
+  Row row;
+  if (Read(statement, columns, &row) != nullptr) return Damaged(table_, row.number);
   return visit(row);
 }
 
@@ -143,6 +154,27 @@ Status RecordTable::Scan(Columns columns, uint64_t limit, uint64_t offset, const
       return visited;
     }
   }
+  return {};
+}
+
+Status RecordTable::CheckRows(RecordNumber from, const Checker& visit) {
+  Statement rows = TRY(connection_->Prepare(std::string(SelectOf(Columns::kAll)) + table_ +
+                                            " WHERE record >= ?1 ORDER BY record"));
+  rows.Bind(1, static_cast<int64_t>(from));
+  Row row;
+  while (TRY(rows.Step())) {
+    row = {};
+    const char* damage = Read(rows, Columns::kAll, &row);
+    TRY(visit(row, damage));
+  }
+  return {};
+}
+
+Status RecordTable::VisitIds(
+    const std::function<Status(std::string_view id, RecordNumber number)>& visit) {
+  Statement ids = TRY(connection_->Prepare("SELECT id, record FROM " + table_ + " INDEXED BY " +
+                                           table_ + "_id ORDER BY id"));
+  while (TRY(ids.Step())) TRY(visit(ids.Text(0), static_cast<RecordNumber>(ids.Int(1))));
   return {};
 }
 

@@ -32,6 +32,11 @@ struct Row {
   std::span<const float> vector;  // empty: none
 };
 
+// Whether a row, however it was come by, is one that was written: `vector` in place of the row's
+// own.
+bool IsSound(const Row& row, std::span<const std::byte> vector, int64_t checksum,
+             int64_t vector_checksum);
+
 // Which checked parts a reader wants.
 enum class Columns { kAll, kAllButVector, kVectorOnly };
 
@@ -54,6 +59,14 @@ class RecordTable {
   // Visits `limit` rows in ascending number, after skipping `offset`.
   Status Scan(Columns columns, uint64_t limit, uint64_t offset, const Visitor& visit);
 
+  // --- checking ---
+  // Visits every row from `from` on in ascending number, whether sound or not; `damage` says what
+  // is wrong with it, null when nothing is. The row's parts are then not to be trusted.
+  using Checker = std::function<Status(const Row& row, const char* damage)>;
+  Status CheckRows(RecordNumber from, const Checker& visit);
+  // Visits the entries of the id index in its order, which should be that of their ids.
+  Status VisitIds(const std::function<Status(std::string_view id, RecordNumber number)>& visit);
+
   // --- writing ---
   // False when the id exists already; nothing is changed then.
   Result<bool> Insert(const Row& row);
@@ -63,6 +76,8 @@ class RecordTable {
 
  private:
   Result<Statement*> Ready(Statement& statement, const char* head, const char* tail);
+  // Reads the statement's row, and says what is wrong with it; null: nothing.
+  const char* Read(Statement& statement, Columns columns, Row* row);
   Status Visit(Statement& statement, Columns columns, const Visitor& visit);
   static void BindRow(Statement& statement, const Row& row);
 

@@ -51,6 +51,20 @@ Error FromSqlite(sqlite3* db, int code) {
   return {CodeOf(extended != SQLITE_OK ? extended : code), std::move(what), {}};
 }
 
+// A path as SQLite takes it with parameters behind.
+std::string UriOf(const std::string& path, const char* parameters) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      constexpr char kDigits[] = "0123456789ABCDEF";
+      uri += {'%', kDigits[static_cast<uint8_t>(c) >> 4], kDigits[static_cast<uint8_t>(c) & 15]};
+    } else {
+      uri += c;
+    }
+  }
+  return uri + "?" + parameters;
+}
+
 int OnWal(void* callback, sqlite3*, const char*, int pages) {
   (*static_cast<std::function<void(int)>*>(callback))(pages);
   return SQLITE_OK;
@@ -161,12 +175,14 @@ std::span<const std::byte> Statement::Blob(int column) const {
 
 Result<Connection> Connection::Open(const std::string& path, Mode mode, const std::string& vfs) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
-  if (mode == Mode::kReadOnly) flags |= SQLITE_OPEN_READONLY;
-  if (mode != Mode::kReadOnly) flags |= SQLITE_OPEN_READWRITE;
+  const bool writes = mode == Mode::kReadWrite || mode == Mode::kCreate;
+  flags |= writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+  if (mode == Mode::kImmutable) flags |= SQLITE_OPEN_URI;
   if (mode == Mode::kCreate) flags |= SQLITE_OPEN_CREATE;
   const std::string checked_vfs = TRY(CheckedVfs(vfs));
   Connection connection;
-  const int code = sqlite3_open_v2(path.c_str(), &connection.db_, flags, checked_vfs.c_str());
+  const std::string name = mode == Mode::kImmutable ? UriOf(path, "immutable=1") : path;
+  const int code = sqlite3_open_v2(name.c_str(), &connection.db_, flags, checked_vfs.c_str());
   if (code != SQLITE_OK) {
     Error error = FromSqlite(connection.db_, code).Context("open " + path);
     // SQLite says "cannot open" for whatever the reason was.

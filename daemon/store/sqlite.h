@@ -62,7 +62,9 @@ class Statement {
 
 class Connection {
  public:
-  enum class Mode { kReadOnly, kReadWrite, kCreate };
+  // kImmutable: to read a file that nobody writes; without locks, without its log, and nothing is
+  // made beside it.
+  enum class Mode { kReadOnly, kReadWrite, kCreate, kImmutable };
 
   // `vfs`: a registered VFS by name; empty for the default. Our own checks what goes through it
   // (checked_vfs.h), so that reading a page which is not the one that was written is kCorruption.

@@ -27,7 +27,9 @@ constexpr char kTables[] =
     " last_record INTEGER NOT NULL);"
     "INSERT INTO counters VALUES (0, 0, 0);";
 
-Status CheckFormat(Connection& connection) {
+}  // namespace
+
+Status CheckStoreFormat(Connection& connection) {
   if (TRY(connection.QueryInt("PRAGMA application_id")) != kStoreApplication) {
     return Corruption("not a store file of Pannier");
   }
@@ -42,8 +44,6 @@ Status CheckFormat(Connection& connection) {
   }
   return {};
 }
-
-}  // namespace
 
 Status CreateStoreFile(const std::string& path, const std::string& vfs) {
   Connection connection = TRY(Connection::Open(path, Connection::Mode::kCreate, vfs));
@@ -61,7 +61,7 @@ Status CreateStoreFile(const std::string& path, const std::string& vfs) {
 Result<Connection> OpenStoreWriter(const std::string& path, const std::string& vfs) {
   if (!IsOpenHere(path, vfs)) TRY(CheckLogBeforeOpening(path, vfs));
   Connection connection = TRY(Connection::Open(path, Connection::Mode::kReadWrite, vfs));
-  TRY(CheckFormat(connection).Context(path));
+  TRY(CheckStoreFormat(connection).Context(path));
   TRY(connection.Run(kWriterPragmas));
   return connection;
 }

@@ -24,6 +24,8 @@ Status CreateStoreFile(const std::string& path, const std::string& vfs);
 //   kCorruption       missing, not a store, or damaged; also when its log is (wal_check.h)
 //   kInvalidArgument  written by a newer Pannier
 Result<Connection> OpenStoreWriter(const std::string& path, const std::string& vfs);
+// That it is a store, and of a format that we read; errors as above.
+Status CheckStoreFormat(Connection& connection);
 Result<Connection> OpenStoreReader(const std::string& path, const std::string& vfs);
 
 }  // namespace pannier::store

@@ -1,11 +1,10 @@
 #include "daemon/store/wal_check.h"
 
 #include <atomic>
-#include <vector>
 
 #include "daemon/store/log_promise.h"
 #include "daemon/store/raw_file.h"
-#include "daemon/store/wal_format.h"
+#include "daemon/store/wal_walk.h"
 #include "lib/core/log.h"
 
 namespace pannier::store {
@@ -13,39 +12,19 @@ namespace {
 
 std::atomic<uint64_t> dropped_transactions{0};
 
-// Walks the frames of one log. First as SQLite does; after the first bad frame it goes on with the
-// same salts and looks for transactions that are whole.
-class LogWalk {
+// What the frames of one log say. `good` is what SQLite will use; after the first bad frame it
+// looks for transactions that are whole.
+class Findings {
  public:
-  explicit LogWalk(const LogHeader& header)
-      : header_(header), stored_(header.sum), computed_(header.sum), reading_(header.valid) {}
-
-  void Take(std::span<const char> frame) {
-    const FrameHeader head = ParseFrameHeader(frame);
-    if (seen_ == 0 && !header_.valid) header_.salts = head.salts;
-    ++seen_;
-    const LogSum after_stored = SumOfFrame(stored_, frame, header_.big_endian_sums);
-    const LogSum after_computed =
-        computed_ == stored_ ? after_stored : SumOfFrame(computed_, frame, header_.big_endian_sums);
-    const bool ours = head.salts == header_.salts && head.page != 0;
-    const bool follows = ours && (after_stored == head.sum || after_computed == head.sum);
-    if (reading_ && follows) {
-      if (head.pages_after != 0) {
-        good_ = seen_;
-        ++commits_;
-      }
-    } else {
-      reading_ = false;
-      NoteBeyond(ours && head.pages_after != 0, follows);
-    }
-    stored_ = head.sum;
-    computed_ = after_stored;
+  void Take(const LogFrame& frame) {
+    const bool is_mark = frame.has_salts && frame.head.pages_after != 0;
+    if (!frame.is_used) return NoteBeyond(is_mark, frame.follows);
+    if (!is_mark) return;
+    check_.frames = frame.number + 1;
+    ++check_.commits;
   }
-
-  uint64_t good() const { return good_; }
-  uint64_t commits() const { return commits_; }
-  // Of the transactions after the last good one.
-  bool has_full_length() const { return marks_ > 0; }
+  // `dropped`: of a transaction in full length after the good ones.
+  const LogCheck& check() const { return check_; }
   bool has_later_whole() const { return later_whole_; }
 
  private:
@@ -53,43 +32,14 @@ class LogWalk {
   void NoteBeyond(bool is_mark, bool follows) {
     whole_ = whole_ && follows;
     if (!is_mark) return;
-    if (marks_ > 0 && whole_) later_whole_ = true;
-    ++marks_;
+    if (check_.dropped && whole_) later_whole_ = true;
+    check_.dropped = true;
     whole_ = true;
   }
 
-  LogHeader header_;
-  LogSum stored_, computed_;  // of the frame before: what it says, and what it should say
-  bool reading_;
-  uint64_t seen_ = 0, good_ = 0, commits_ = 0, marks_ = 0;
+  LogCheck check_;
   bool whole_ = true, later_whole_ = false;
 };
-
-struct Walked {
-  LogHeader header;
-  LogCheck check;
-  bool later_whole = false;
-};
-
-Result<Walked> Walk(const RawFile& log) {
-  Walked walked;
-  std::vector<char> bytes(kLogHeaderBytes);
-  TRY(log.ReadAt(0, bytes));
-  walked.header = ParseLogHeader(bytes);
-  const uint32_t page_bytes = walked.header.page_bytes;
-  if (page_bytes < 512 || page_bytes > 65'536) return walked;
-  bytes.resize(kFrameHeaderBytes + page_bytes);
-  LogWalk walk(walked.header);
-  for (uint64_t frame = 0; FrameOffset(frame + 1, page_bytes) <= log.size(); ++frame) {
-    TRY(log.ReadAt(FrameOffset(frame, page_bytes), bytes));
-    walk.Take(bytes);
-  }
-  walked.check.frames = walk.good();
-  walked.check.commits = walk.commits();
-  walked.check.dropped = walk.has_full_length();
-  walked.later_whole = walk.has_later_whole();
-  return walked;
-}
 
 std::string Missing(const Promised& promised, uint64_t there) {
   return "the log ends after " + std::to_string(there) + " frames of " +
@@ -107,12 +57,13 @@ Result<LogCheck> CheckLog(const std::string& database, const std::string& vfs) {
     if (promised) check.damage = Missing(*promised, 0);
     return check;
   }
-  Walked walked = TRY(Walk(*log));
-  LogCheck check = std::move(walked.check);
+  LogHeader header;
+  Findings findings;
+  TRY(WalkLog(*log, &header, [&](const LogFrame& frame) { findings.Take(frame); }));
+  LogCheck check = findings.check();
   // A whole header with other salts is of a log that began after the promise.
-  const bool is_of_this_log =
-      promised && (!walked.header.valid || walked.header.salts == promised->salts);
-  if (walked.later_whole) {
+  const bool is_of_this_log = promised && (!header.valid || header.salts == promised->salts);
+  if (findings.has_later_whole()) {
     check.damage = "frame " + std::to_string(check.frames + 1) +
                    " of the log or one soon after is damaged, and whole commits follow";
   } else if (is_of_this_log && check.frames < promised->frames) {
