@@ -114,6 +114,11 @@ Statement& Statement::BindBlob(int parameter, std::span<const std::byte> bytes) 
   return *this;
 }
 
+Statement& Statement::BindReal(int parameter, double value) {
+  CHECK(sqlite3_bind_double(statement_, parameter, value) == SQLITE_OK);
+  return *this;
+}
+
 Statement& Statement::BindNull(int parameter) {
   CHECK(sqlite3_bind_null(statement_, parameter) == SQLITE_OK);
   return *this;

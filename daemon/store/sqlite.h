@@ -37,6 +37,7 @@ class Statement {
   Statement& Bind(int parameter, int64_t value);
   Statement& Bind(int parameter, std::string_view text);
   Statement& BindBlob(int parameter, std::span<const std::byte> bytes);
+  Statement& BindReal(int parameter, double value);
   Statement& BindNull(int parameter);
   // Text, or NULL when there is none.
   Statement& Bind(int parameter, const std::optional<std::string>& text);
