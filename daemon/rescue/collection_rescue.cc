@@ -225,8 +225,11 @@ class Rescue {
     model::GetRequest request;
     request.selection.ids = {id};
     bool found = false;
-    TRY(into_.Get(
-        id_, request, [&](uint32_t, const model::RecordView&, float) { found = true; }, NewCall()));
+    const auto note = [&](uint32_t, const model::RecordView&, float) -> Status {
+      found = true;
+      return {};
+    };
+    TRY(into_.Get(id_, request, note, NewCall()));
     return found;
   }
 

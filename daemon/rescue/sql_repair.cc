@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
+
+#include "daemon/rescue/sql_indexes.h"
 
 namespace pannier::rescue {
 namespace {
 
 using store::Connection;
 using store::Statement;
-using store::Transaction;
 
 struct Table {
   const char* name;
@@ -130,37 +130,19 @@ class TableCopy {
   uint64_t unreadable_ = 0;
 };
 
-// Ids whose row is gone but which the index over them still holds: from both of its ends.
-Result<int64_t> CopyIdsFromIndex(Connection& connection) {
-  const int64_t before = TRY(connection.QueryInt("SELECT count(*) FROM main.embeddings"));
-  Statement insert = TRY(connection.Prepare(
-      "INSERT OR IGNORE INTO main.embeddings(id, segment_id, embedding_id) VALUES (?, ?, ?)"));
-  for (const char* order : {"", " DESC"}) {
-    const std::string direction = order;
-    Result<Statement> ids = connection.Prepare(
-        "SELECT rowid, segment_id, embedding_id FROM old.embeddings INDEXED BY "
-        "sqlite_autoindex_embeddings_1 ORDER BY segment_id" +
-        direction + ", embedding_id" + direction);
-    if (!ids.ok()) break;  // no such index is left
-    for (;;) {
-      const Result<bool> row = ids->Step();
-      if (!row.ok() || !*row) break;  // damage: the other direction comes to its far side
-      insert.Reset();
-      insert.Bind(1, ids->Int(0)).Bind(2, ids->Text(1)).Bind(3, ids->Text(2));
-      TRY(insert.Run());
-    }
-  }
-  return TRY(connection.QueryInt("SELECT count(*) FROM main.embeddings")) - before;
-}
-
-// Documents whose row is gone from the metadata but not from the full-text table.
+// Documents whose row, or its value, is gone from the metadata but not from the full-text table.
 Result<int64_t> CopyDocumentsFromText(Connection& connection) {
+  TRY(connection.Run(
+      "UPDATE main.embedding_metadata SET string_value = (SELECT t.c0 FROM "
+      "main.embedding_fulltext_search_content t WHERE t.id = embedding_metadata.id) WHERE key = "
+      "'chroma:document' AND string_value IS NULL"));
+  const int64_t values = connection.changes();
   TRY(connection.Run(
       "INSERT INTO main.embedding_metadata(id, key, string_value) SELECT t.id, 'chroma:document', "
       "t.c0 FROM main.embedding_fulltext_search_content t WHERE t.c0 IS NOT NULL AND EXISTS "
       "(SELECT 1 FROM main.embeddings e WHERE e.id = t.id) AND NOT EXISTS (SELECT 1 FROM "
       "main.embedding_metadata m WHERE m.id = t.id AND m.key = 'chroma:document')"));
-  return connection.changes();
+  return values + connection.changes();
 }
 
 constexpr const char* kIndexes =
@@ -168,8 +150,20 @@ constexpr const char* kIndexes =
     "CREATE INDEX main.metadata_by_id ON embedding_metadata(id);"
     "CREATE INDEX main.array_by_id ON embedding_metadata_array(id);";
 
+// What indexes and the full-text table still hold of lost rows.
+Status FillFromElsewhere(Connection& connection, std::vector<std::string>* messages) {
+  const int64_t ids = TRY(RecoverIds(connection).Context("ids"));
+  TRY(RecoverValues(connection).Context("values"));
+  const int64_t documents = TRY(CopyDocumentsFromText(connection).Context("documents"));
+  if (ids > 0)
+    messages->push_back("the ids of " + std::to_string(ids) + " records come from an index");
+  if (documents > 0)
+    messages->push_back(std::to_string(documents) + " documents come from the full-text table");
+  return {};
+}
+
+// Without a transaction around: SQLite lets none go on writing in which it has met damage.
 Status CopyAll(Connection& connection, std::vector<std::string>* messages) {
-  Transaction transaction = TRY(Transaction::Begin(connection, Transaction::Kind::kWrite));
   bool damaged = false;
   for (const Table& table : Tables()) {
     const Result<uint64_t> unreadable = TableCopy(connection, table).Run();
@@ -181,17 +175,8 @@ Status CopyAll(Connection& connection, std::vector<std::string>* messages) {
                              ? "up to " + std::to_string(*unreadable) + " rows cannot be read"
                              : "unreadable: " + unreadable.error().what));
   }
-  const int64_t ids = TRY(CopyIdsFromIndex(connection));
-  if (ids > 0)
-    messages->push_back("the ids of " + std::to_string(ids) + " records come from an index");
-  TRY(connection.Run(kIndexes));
-  if (damaged) {
-    const int64_t documents = TRY(CopyDocumentsFromText(connection));
-    if (documents > 0) {
-      messages->push_back(std::to_string(documents) + " documents come from the full-text table");
-    }
-  }
-  return transaction.Commit();
+  TRY(connection.Run(kIndexes).Context("indexes"));
+  return damaged ? FillFromElsewhere(connection, messages) : Status();
 }
 
 }  // namespace
@@ -201,7 +186,8 @@ Result<Connection> CopyReadableRows(const std::string& damaged, const std::strin
   Connection connection = TRY(Connection::Open(fresh, Connection::Mode::kCreate, ""));
   // Scratch that nobody reads after a crash; and schemas with garbage in them are read around it.
   TRY(connection.Run(
-      "PRAGMA synchronous=OFF; PRAGMA writable_schema=ON; PRAGMA cell_size_check=ON"));
+      "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA writable_schema=ON; PRAGMA "
+      "cell_size_check=ON"));
   {
     Statement attach = TRY(connection.Prepare("ATTACH ? AS old"));
     attach.Bind(1, std::string_view(damaged));
@@ -210,7 +196,7 @@ Result<Connection> CopyReadableRows(const std::string& damaged, const std::strin
   const Result<int64_t> tables = connection.QueryInt("SELECT count(*) FROM old.sqlite_master");
   if (!tables.ok()) return Corruption("its list of tables: " + tables.error().what);
   TRY(CopyAll(connection, messages));
-  TRY(connection.Run("DETACH old; PRAGMA writable_schema=OFF"));
+  TRY(connection.Run("DETACH old; PRAGMA writable_schema=OFF").Context("detach"));
   return connection;
 }
 

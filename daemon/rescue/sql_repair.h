@@ -1,8 +1,8 @@
 // Copies what can be read of a damaged chroma.sqlite3 into a fresh file, table by table.
 //
 // Each table is read by ranges of its row numbers; a range that cannot be read is halved until only
-// the rows that are really gone stay out. Records whose row is gone but whose id an index still
-// holds keep their id; documents come from the full-text table where the metadata's row is gone.
+// the rows that are really gone stay out. What indexes still hold of those is taken from there
+// (sql_indexes.h), and documents from the full-text table.
 // Threads: one. Memory: a few pages.
 #pragma once
 

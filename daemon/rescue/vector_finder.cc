@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <unordered_set>
+
+#include "daemon/rescue/order_match.h"
 
 namespace pannier::rescue {
 namespace {
@@ -102,10 +103,10 @@ void VectorFinder::MatchLabels(const IdMap& map) {
   if (absent > 0)
     problems_.push_back(std::to_string(absent) + " records have no vector in data_level0.bin");
   for (const auto& [label, element] : by_label) {
-    if (!element.deleted && twice.count(label) == 0 && map.ids.count(label) == 0)
-      unmatched_.emplace_back(label, element.number);
+    if (!element.deleted && twice.count(label) == 0) alive_.push_back(element);
   }
-  std::sort(unmatched_.begin(), unmatched_.end());
+  std::sort(alive_.begin(), alive_.end(),
+            [](const auto& a, const auto& b) { return a.label < b.label; });
 }
 
 // --- the queue ---
@@ -127,6 +128,7 @@ Status VectorFinder::ReadQueue(std::string_view topic, int64_t until) {
 void VectorFinder::Note(QueueOperation operation, const std::string& id, int64_t entry,
                         bool has_vector) {
   const bool in_files = entry <= vectors_until_;
+  if (!in_files) NoteSince(operation, id);
   if (operation == QueueOperation::kDelete) {
     const auto found = places_.find(id);
     if (found == places_.end()) return;
@@ -142,6 +144,12 @@ void VectorFinder::Note(QueueOperation operation, const std::string& id, int64_t
   if (is_add && !in_files && (place.element >= 0 || place.entry >= 0)) return;
   place.entry = entry;
   place.is_add = is_add;
+}
+
+// What the queue says of an id first since the files were written tells whether they hold it.
+void VectorFinder::NoteSince(QueueOperation operation, const std::string& id) {
+  const bool first = seen_since_.insert(id).second;
+  if (first && operation == QueueOperation::kDelete) deleted_since_.insert(id);
 }
 
 Result<bool> VectorFinder::FromQueue(int64_t entry, std::vector<float>* into) {
@@ -184,54 +192,66 @@ Status ParseQueuedVector(const Statement& row, int vector_column, int encoding_c
 
 // --- records without a label ---
 
-// Records and elements that are left over on both sides belong together in order, provided that
-// the ones between them, which are known, stand in the same order too.
+VectorFinder::Likeness VectorFinder::Compare(const std::string& id, uint64_t element) {
+  const auto place = places_.find(id);
+  if (place == places_.end() || place->second.entry < 0) return Likeness::kUnknown;
+  if (place->second.entry > vectors_until_) return Likeness::kUnknown;  // newer than the files
+  std::vector<float> queued, stored;
+  const Result<bool> found = FromQueue(place->second.entry, &queued);
+  if (!found.ok() || !*found || !FromFiles(static_cast<int64_t>(element), &stored))
+    return Likeness::kUnknown;
+  return NearlyEqual(queued, stored) ? Likeness::kSame : Likeness::kOther;
+}
+
 Status VectorFinder::MatchByOrder(const ChromaCollection& collection) {
-  if (unmatched_.empty()) return {};
-  std::vector<std::string> ids;
-  Statement rows = TRY(
-      connection_->Prepare("SELECT embedding_id FROM embeddings WHERE segment_id = ? ORDER BY id"));
+  std::unordered_map<int64_t, std::string> id_of;  // by element
+  for (const auto& [id, place] : places_) {
+    if (place.element >= 0) id_of.emplace(place.element, id);
+  }
+  if (id_of.size() >= alive_.size()) return {};
+  OrderedSides sides;
+  for (const HnswFolder::Element& element : alive_) {
+    const auto known = id_of.find(static_cast<int64_t>(element.number));
+    sides.elements.push_back({element.number, known == id_of.end() ? "" : known->second});
+  }
+  for (const std::string& id : deleted_since_) {
+    const auto place = places_.find(id);
+    if (place == places_.end() || place->second.element < 0) ++sides.without_record;
+  }
+  Statement rows = TRY(connection_->Prepare(
+      "SELECT embedding_id, seq_id FROM embeddings WHERE segment_id = ? ORDER BY id"));
   rows.Bind(1, std::string_view(collection.metadata_segment));
   while (TRY(rows.Step())) {
     const std::string id(rows.Text(0));
     const auto place = places_.find(id);
-    const bool known = place != places_.end() && place->second.element >= 0;
-    // An add that the files have not taken in yet: it has no element.
-    const bool later =
-        place != places_.end() && place->second.entry > vectors_until_ && place->second.is_add;
-    if (!known && !later) ids.push_back(id);
+    const bool since = SequenceOf(rows, 1).value_or(-1) > vectors_until_;
+    const bool added = since && place != places_.end() && place->second.is_add &&
+                       place->second.entry > vectors_until_;
+    sides.records.push_back({id, added    ? RecordAge::kAfter
+                                 : !since ? RecordAge::kBefore
+                                          : RecordAge::kUnknown});
   }
-  std::vector<uint64_t> elements;
-  for (const auto& [label, element] : unmatched_) elements.push_back(element);
-  if (ids.size() != elements.size() || !Confirmed(ids, elements)) {
-    problems_.push_back(std::to_string(unmatched_.size()) +
+  const auto is_other = [this](const OrderedMatch& match) {
+    return Compare(match.id, match.element) == Likeness::kOther;
+  };
+  const auto is_same = [this](const OrderedMatch& match) {
+    return Compare(match.id, match.element) == Likeness::kSame;
+  };
+  std::vector<OrderedMatch> matches = rescue::MatchByOrder(sides);
+  const bool confirmed = !id_of.empty() || std::any_of(matches.begin(), matches.end(), is_same);
+  if (!confirmed || std::any_of(matches.begin(), matches.end(), is_other)) matches.clear();
+  for (const OrderedMatch& match : matches)
+    places_[match.id].element = static_cast<int64_t>(match.element);
+  const uint64_t left = alive_.size() - id_of.size() - matches.size();
+  if (!matches.empty()) {
+    problems_.push_back(std::to_string(matches.size()) +
+                        " vectors were matched to their records by order");
+  }
+  if (left > sides.without_record) {
+    problems_.push_back(std::to_string(left) +
                         " vectors of data_level0.bin belong to records that cannot be told");
-    return {};
   }
-  for (size_t i = 0; i < ids.size(); ++i)
-    places_[ids[i]].element = static_cast<int64_t>(elements[i]);
-  problems_.push_back(std::to_string(ids.size()) +
-                      " vectors were matched to their records by order");
   return {};
-}
-
-// At least one vector that the queue still holds must be the one it is matched with, and none may
-// be another.
-bool VectorFinder::Confirmed(const std::vector<std::string>& ids,
-                             const std::vector<uint64_t>& elements) {
-  uint64_t equal = 0;
-  std::vector<float> queued, stored;
-  for (size_t i = 0; i < ids.size(); ++i) {
-    const auto place = places_.find(ids[i]);
-    if (place == places_.end() || place->second.entry < 0) continue;
-    if (place->second.entry > vectors_until_) continue;  // newer than the files
-    const Result<bool> found = FromQueue(place->second.entry, &queued);
-    if (!found.ok() || !*found) continue;
-    if (!FromFiles(static_cast<int64_t>(elements[i]), &stored)) continue;
-    if (!NearlyEqual(queued, stored)) return false;
-    ++equal;
-  }
-  return equal > 0;
 }
 
 // --- answers ---

@@ -3,8 +3,7 @@
 // The files hold what the queue said up to `vectors_until`; what came later is only in the queue.
 // A cosine index keeps vectors divided by their length, so one that is also in the queue is taken
 // from there, exact. Records of which a torn index_metadata.pickle tells no label are matched by
-// order, for labels are given in the order in which records come: only if the counts fit and
-// nothing that is known contradicts.
+// order (order_match.h).
 // Threads: one. Memory: about 100 bytes a record, and the ids.
 #pragma once
 
@@ -13,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "daemon/rescue/hnsw_folder.h"
@@ -57,9 +57,12 @@ class VectorFinder {
                   const ChromaCollection& collection);
   void MatchLabels(const IdMap& map);
   Status MatchByOrder(const ChromaCollection& collection);
-  bool Confirmed(const std::vector<std::string>& ids, const std::vector<uint64_t>& elements);
   Status ReadQueue(std::string_view topic, int64_t until);
   void Note(QueueOperation operation, const std::string& id, int64_t entry, bool has_vector);
+  void NoteSince(QueueOperation operation, const std::string& id);
+  // Whether the vector of the queue's entry, if the files hold it too, is that element's.
+  enum class Likeness { kUnknown, kSame, kOther };
+  Likeness Compare(const std::string& id, uint64_t element);
   Result<bool> FromQueue(int64_t entry, std::vector<float>* into);
   bool FromFiles(int64_t element, std::vector<float>* into);
 
@@ -68,8 +71,10 @@ class VectorFinder {
   std::optional<HnswFolder> folder_;
   int64_t vectors_until_ = -1;
   std::unordered_map<std::string, Place> places_;
-  // Elements by label whose record is not known: (label, element), of those that are alive.
-  std::vector<std::pair<uint64_t, uint64_t>> unmatched_;
+  std::vector<HnswFolder::Element> alive_;  // by label, none of which stands twice
+  // Ids that the queue deletes after the files were written, whose element is therefore still
+  // alive, and ids of which the queue has said something since then.
+  std::unordered_set<std::string> deleted_since_, seen_since_;
   std::vector<std::string> problems_;
 };
 
