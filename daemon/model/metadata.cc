@@ -115,10 +115,14 @@ Result<Metadata> ParseStoredMetadata(std::string_view json) {
     if (root.Is(Errc::kResourceExhausted)) return root.error();
     return Corruption("stored metadata is not JSON: " + root.error().what);
   }
-  if (!root->is_object()) return Corruption("stored metadata is not an object");
+  return ReadStoredMetadata(*root);
+}
+
+Result<Metadata> ReadStoredMetadata(const json::Value& object) {
+  if (!object.is_object()) return Corruption("stored metadata is not an object");
   Metadata metadata;
   Status status;
-  root->ForEachMember([&](std::string_view key, json::Value member) {
+  object.ForEachMember([&](std::string_view key, json::Value member) {
     Result<MetadataValue> value = ReadStoredValue(member);
     if (!value.ok()) {
       status = std::move(value).error().Context("key '" + std::string(key) + "'");

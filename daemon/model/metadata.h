@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lib/core/result.h"
+#include "lib/json/reader.h"
 
 namespace pannier::model {
 
@@ -36,6 +37,8 @@ void AppendJson(const Metadata& metadata, std::string* out);
 // Reads canonical text back (what ToJson wrote, or a store holds).
 //   kCorruption  it is not that
 Result<Metadata> ParseStoredMetadata(std::string_view json);
+// The same of an object that is a part of a larger text.
+Result<Metadata> ReadStoredMetadata(const json::Value& object);
 
 // `base` with each key of `patch` set, or deleted where null; other keys stay, new keys come last.
 Metadata Merge(Metadata base, const Metadata& patch);
