@@ -107,8 +107,8 @@ class Parser {
     if (++elements_ > kElementsMax) return Wrong("too many elements");
     if (!Take("<")) return Wrong("no element");
     const std::string_view tag = TakeName();
-    if (tag.empty()) return Wrong("an element without a name");
     element->name = tag.substr(tag.rfind(':') + 1);
+    if (element->name.empty()) return Wrong("an element without a name");
     if (TRY(SkipAttributes())) return {};
     while (true) {
       if (Take("</")) {

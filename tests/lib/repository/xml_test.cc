@@ -60,7 +60,9 @@ TEST_CASE("xml: what is not of the strict form is refused", "[repository]") {
                            "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
                            "<a><?b?></a>",
                            "<?xml version='1.0'",
-                           "<>x</>"}) {
+                           "<>x</>",
+                           "<:/>",
+                           "<a:></a:>"}) {
     CAPTURE(text);
     REQUIRE(ParseXml(text).Is(Errc::kCorruption));
   }
