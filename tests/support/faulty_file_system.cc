@@ -308,9 +308,35 @@ Status FaultyFileSystem::RenameWith(Status (file::FileSystem::*rename)(const Pat
   const NodePtr from_parent = Parent(from);
   const NodePtr to_parent = Parent(to);
   TRY((file::RealFileSystem().*rename)(from, to));
-  if (from_parent) from_parent->names.erase(from.filename().string());
-  if (to_parent && node) to_parent->names[to.filename().string()] = node;
+  const std::string old_name = from.filename().string(), new_name = to.filename().string();
+  if (from_parent) from_parent->names.erase(old_name);
+  if (to_parent && node) to_parent->names[new_name] = node;
+  if (from_parent && to_parent && node && node->is_directory) {
+    NoteMove({node, from_parent, to_parent, old_name, new_name});
+  }
   return {};
+}
+
+void FaultyFileSystem::NoteMove(Move move) {
+  const auto pending = std::find_if(moves_.begin(), moves_.end(),
+                                    [&](const Move& each) { return each.node == move.node; });
+  if (pending != moves_.end()) {
+    move.from = pending->from;
+    move.old_name = pending->old_name;
+    moves_.erase(pending);
+  }
+  const auto durable = move.from->durable_names.find(move.old_name);
+  const bool was_durable =
+      durable != move.from->durable_names.end() && durable->second == move.node;
+  if (was_durable && move.from != move.to) moves_.push_back(std::move(move));
+}
+
+void FaultyFileSystem::MakeDurable(const Move& move) {
+  move.to->durable_names[move.new_name] = move.node;
+  const auto old = move.from->durable_names.find(move.old_name);
+  if (old != move.from->durable_names.end() && old->second == move.node) {
+    move.from->durable_names.erase(old);
+  }
 }
 
 Status FaultyFileSystem::Remove(const Path& path) {
@@ -345,7 +371,14 @@ Result<file::Info> FaultyFileSystem::Stat(const Path& path) {
 Status FaultyFileSystem::SyncDirectory(const Path& path) {
   TRY(Step("sync directory", path));
   MutexLock lock(mutex_);
-  if (const NodePtr node = Find(path); node) node->durable_names = node->names;
+  const NodePtr node = Find(path);
+  if (!node) return {};
+  node->durable_names = node->names;
+  const auto ended = std::stable_partition(moves_.begin(), moves_.end(), [&](const Move& move) {
+    return move.from != node && move.to != node;
+  });
+  std::for_each(ended, moves_.end(), MakeDurable);
+  moves_.erase(ended, moves_.end());
   return {};
 }
 
@@ -363,6 +396,15 @@ void FaultyFileSystem::CrashPartly(uint64_t seed) {
 void FaultyFileSystem::CrashKeeping(Keep keep) {
   MutexLock lock(mutex_);
   keep.See(*tree_, root_.path());
+  for (const Move& move : moves_) {
+    if (keep.Coin()) {
+      MakeDurable(move);
+      continue;
+    }
+    move.to->names.erase(move.new_name);
+    move.from->names[move.old_name] = move.node;
+  }
+  moves_.clear();
   tree_ = keep.Survivor(*tree_);
   WriteOut(*tree_, root_.path());
   ++generation_;

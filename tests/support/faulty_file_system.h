@@ -2,7 +2,9 @@
 //
 // It keeps, beside the real files, what is durable: a file's bytes as of its last Sync(), a
 // directory's names as of its last SyncDirectory(). Crash() puts the real directory back to that.
-// Stricter than most disks on purpose: syncing a file does not make its name durable.
+// Stricter than most disks on purpose: syncing a file does not make its name durable. But a folder
+// has one name at any time, as on every disk: moved to another folder it is here or there, and
+// syncing either of the two makes the move durable.
 // Files that the code under test makes around this seam (a lock file) are left as they are.
 // Threads: any. Lifetime: outlives its Files; Files opened before a Crash() fail ever after.
 #pragma once
@@ -11,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lib/core/mutex.h"
 #include "lib/file/file_system.h"
@@ -65,6 +68,11 @@ class FaultyFileSystem final : public file::FileSystem {
   using NodePtr = std::shared_ptr<Node>;
   using Names = std::map<std::string, NodePtr>;
   struct Keep;  // what a crash spares
+  // Of a durable folder into another, not durable yet.
+  struct Move {
+    NodePtr node, from, to;
+    std::string old_name, new_name;
+  };
 
   Status RenameWith(Status (file::FileSystem::*rename)(const Path&, const Path&), const Path& from,
                     const Path& to);
@@ -76,10 +84,13 @@ class FaultyFileSystem final : public file::FileSystem {
   NodePtr Find(const Path& path) REQUIRES(mutex_);
   NodePtr Parent(const Path& path) REQUIRES(mutex_) { return Find(path.parent_path()); }
   void CrashKeeping(Keep keep) EXCLUDES(mutex_);
+  void NoteMove(Move move) REQUIRES(mutex_);
+  static void MakeDurable(const Move& move);
 
   TempDir root_;
   mutable Mutex mutex_;
   NodePtr tree_ GUARDED_BY(mutex_);
+  std::vector<Move> moves_ GUARDED_BY(mutex_);
   uint64_t generation_ GUARDED_BY(mutex_) = 0;  // crashes so far
   int calls_ GUARDED_BY(mutex_) = 0;
   int fail_at_ GUARDED_BY(mutex_) = 0;  // 0: none

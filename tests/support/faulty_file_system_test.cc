@@ -87,6 +87,42 @@ TEST_CASE("faulty files: a directory moved with its content comes back whole", "
   REQUIRE(Content(files, files.root() / "d" / "e" / "f") == "<not found>");
 }
 
+TEST_CASE("faulty files: a folder that is moved to another is here or there after a crash",
+          "[support][fault]") {
+  const uint64_t seed = GENERATE(range(0, 20));
+  const bool partly = GENERATE(false, true);
+  const int synced = GENERATE(0, 1, 2);  // neither, the new place, the old one
+  CAPTURE(seed, partly, synced);
+  FaultyFileSystem files;
+  const Path from = files.root() / "a", to = files.root() / "b";
+  REQUIRE(file::MakeDirectories(files, from / "d").ok());
+  REQUIRE(file::MakeDirectories(files, to).ok());
+  REQUIRE(file::ReplaceFile(files, from / "d" / "f", "f").ok());
+  REQUIRE(files.Rename(from / "d", to / "e").ok());
+  if (synced == 1) REQUIRE(files.SyncDirectory(to).ok());
+  if (synced == 2) REQUIRE(files.SyncDirectory(from).ok());
+  if (partly) files.CrashPartly(seed);
+  if (!partly) files.Crash();
+  const bool here = Content(files, from / "d" / "f") == "f";
+  const bool there = Content(files, to / "e" / "f") == "f";
+  REQUIRE(here != there);
+  if (synced != 0) REQUIRE(there);
+  if (synced == 0 && !partly) REQUIRE(here);
+}
+
+TEST_CASE("faulty files: a folder that is moved back was never away", "[support][fault]") {
+  FaultyFileSystem files;
+  const Path from = files.root() / "a", to = files.root() / "b";
+  REQUIRE(file::MakeDirectories(files, from / "d").ok());
+  REQUIRE(file::MakeDirectories(files, to).ok());
+  REQUIRE(files.Rename(from / "d", to / "d").ok());
+  REQUIRE(files.Rename(to / "d", from / "d").ok());
+  REQUIRE(files.SyncDirectory(to).ok());
+  files.Crash();
+  REQUIRE(file::Exists(files, from / "d").value());
+  REQUIRE_FALSE(file::Exists(files, to / "d").value());
+}
+
 TEST_CASE("faulty files: a file from before the crash is dead after it", "[support][fault]") {
   FaultyFileSystem files;
   const auto opened = Create(files, files.root() / "a", "x");
