@@ -128,6 +128,14 @@ Status Quarantine::Destroy(const QuarantineRow& row) {
   return catalog_.ForgetQuarantined(row.store);
 }
 
+Status Quarantine::FinishRemovals() {
+  MutexLock lock(mutex_);
+  for (const QuarantineRow& row : TRY(catalog_.Quarantined())) {
+    if (row.doomed) TRY(Destroy(row));
+  }
+  return {};
+}
+
 Result<uint64_t> Quarantine::RemoveExpired(WallTime now) {
   MutexLock lock(mutex_);
   uint64_t removed = 0;

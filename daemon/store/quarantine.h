@@ -43,7 +43,9 @@ class Quarantine {
       EXCLUDES(mutex_);
   //   kNotFound
   Status Remove(const Uuid& id) EXCLUDES(mutex_);
-  // Removes what has expired by `now`; returns how many went.
+  // Ends removals that failed half-way.
+  Status FinishRemovals() EXCLUDES(mutex_);
+  // Removes what has expired by `now`, and ends removals too; returns how many went.
   Result<uint64_t> RemoveExpired(WallTime now) EXCLUDES(mutex_);
 
  private:

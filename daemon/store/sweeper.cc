@@ -311,6 +311,10 @@ Result<SweepResult> Sweeper::Run(const SweepOptions& options) {
   const std::vector<Found> all = TRY(Look(directory_, catalog_, files_, options, now).All());
   Hand hand(*this, options.mode, now);
   SweepResult result;
+  if (options.mode == SweepMode::kDelete) {
+    const Status finished = quarantine_.FinishRemovals();  // long decided
+    if (!finished.ok()) AddError(&result, "quarantine", finished.error());
+  }
   std::vector<LeftoverRow> remember;
   for (const Found& found : all) {
     const auto row = remembered.find(found.path);
