@@ -64,6 +64,7 @@ api::ApiOptions ApiOptionsOf(const Config& config) {
   api::ApiOptions options;
   options.allow_reset = config.allow_reset;
   options.limits.body_bytes = config.limits.body_bytes;
+  options.limits.answer_bytes = config.limits.answer_bytes;
   options.limits.dimension = config.limits.dimension;
   options.limits.batch_size_announced = config.limits.batch_records;
   options.limits.id_bytes = config.limits.id_bytes;

@@ -5,6 +5,8 @@
 namespace pannier::api {
 namespace {
 
+constexpr size_t kFrameBytes = 256;  // names and punctuation of the whole answer
+
 void AppendText(const std::optional<std::string_view>& text, std::string* out) {
   if (text) {
     json::AppendString(*text, out);
@@ -22,6 +24,11 @@ std::string* Column::Next() {
 
 void Column::Close() {
   if (wanted_) text_.push_back(']');
+}
+
+void Column::MoveTo(std::string* out) {
+  out->append(wanted_ ? std::string_view(text_) : "null");
+  text_ = std::string();
 }
 
 AnswerWriter::AnswerWriter(const model::Include& include, std::vector<std::string> echoed,
@@ -59,10 +66,8 @@ uint64_t AnswerWriter::Bytes() const {
          distances_.size();
 }
 
-void AnswerWriter::Add(uint32_t query, const model::RecordView& record, float distance) {
+Status AnswerWriter::Add(uint32_t query, const model::RecordView& record, float distance) {
   if (query_count_) OpenUpTo(query);
-  too_large_ = too_large_ || Bytes() > bytes_max_;
-  if (too_large_) return;
   json::AppendString(record.id, ids_.Next());
   if (embeddings_.wanted()) json::AppendFloats(record.vector, embeddings_.Next());
   if (documents_.wanted()) AppendText(record.document, documents_.Next());
@@ -72,6 +77,13 @@ void AnswerWriter::Add(uint32_t query, const model::RecordView& record, float di
     metadatas_.Next()->append(has ? *record.metadata : "null");  // canonical JSON already
   }
   if (distances_.wanted()) json::AppendFloat(distance, distances_.Next());
+  return CheckSize();
+}
+
+Status AnswerWriter::CheckSize() const {
+  if (Bytes() <= bytes_max_) return {};
+  return InvalidArgument("The answer would be larger than " + std::to_string(bytes_max_) +
+                         " bytes (limits.answerBytes); read it in parts with limit and offset");
 }
 
 Result<std::string> AnswerWriter::Take() {
@@ -80,22 +92,22 @@ Result<std::string> AnswerWriter::Take() {
     ForEachColumn(&Column::Close);
   }
   ForEachColumn(&Column::Close);
-  if (too_large_ || Bytes() > bytes_max_) {
-    return InvalidArgument("The answer would be larger than " + std::to_string(bytes_max_) +
-                           " bytes; read it in parts with limit and offset");
-  }
+  TRY(CheckSize());
+  // Room for all of it is asked for at once, but of what is large the system gives a page only when
+  // it is written: by then as much was freed of the columns.
   std::string body;
-  body.reserve(Bytes() + 256);
-  const auto put = [&body](std::string_view name, std::string_view text) {
-    body.append(body.empty() ? "{\"" : ",\"").append(name).append("\":").append(text);
+  body.reserve(Bytes() + kFrameBytes);
+  const auto put = [&body](std::string_view name, Column& column) {
+    body.append(body.empty() ? "{\"" : ",\"").append(name).append("\":");
+    column.MoveTo(&body);
   };
-  put("ids", ids_.text());
-  put("embeddings", embeddings_.text());
-  put("documents", documents_.text());
-  put("uris", uris_.text());
-  put("metadatas", metadatas_.text());
-  if (query_count_) put("distances", distances_.text());
-  put("include", "[");
+  put("ids", ids_);
+  put("embeddings", embeddings_);
+  put("documents", documents_);
+  put("uris", uris_);
+  put("metadatas", metadatas_);
+  if (query_count_) put("distances", distances_);
+  body.append(",\"include\":[");
   for (size_t i = 0; i < echoed_.size(); ++i) {
     if (i > 0) body.push_back(',');
     json::AppendString(echoed_[i], &body);

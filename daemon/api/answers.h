@@ -1,5 +1,5 @@
 // Bodies of get and query, written column by column while the store visits the records.
-// Each column is one string buffer; Take() puts them together, with one copy of each.
+// Each column is one string buffer; Take() puts them together.
 // Threads: one at a time.
 #pragma once
 
@@ -27,8 +27,8 @@ class Column {
   void Close();  // of the list opened last
   // Where the next element is to be written; the comma before it is there already.
   std::string* Next();
-  // Closes nothing: the caller has closed what it opened.
-  std::string_view text() const { return wanted_ ? std::string_view(text_) : "null"; }
+  // Appends the text to `out` and frees it. Closes nothing: the caller has closed what it opened.
+  void MoveTo(std::string* out);
 
  private:
   const bool wanted_;
@@ -41,10 +41,12 @@ class AnswerWriter {
   AnswerWriter(const model::Include& include, std::vector<std::string> echoed,
                std::optional<uint32_t> query_count, uint64_t bytes_max);
 
-  // Called in the order of the answer. Past `bytes_max` records are dropped; Take() says so.
-  void Add(uint32_t query, const model::RecordView& record, float distance);
+  // Called in the order of the answer.
+  //   kInvalidArgument  the answer is larger than bytes_max: reading on is of no use
+  Status Add(uint32_t query, const model::RecordView& record, float distance);
 
-  // The body; once, after the last Add().
+  // The body; once, after the last Add(). Frees each column as it is copied, so that the answer is
+  // held little more than once.
   //   kInvalidArgument  the answer would be larger than bytes_max
   Result<std::string> Take();
 
@@ -52,13 +54,13 @@ class AnswerWriter {
   void ForEachColumn(void (Column::*step)());
   void OpenUpTo(uint32_t query);
   uint64_t Bytes() const;
+  Status CheckSize() const;
 
   const std::vector<std::string> echoed_;
   const std::optional<uint32_t> query_count_;
   const uint64_t bytes_max_;
   Column ids_, embeddings_, documents_, uris_, metadatas_, distances_;
   uint32_t opened_ = 0;  // queries whose lists are open or closed
-  bool too_large_ = false;
 };
 
 }  // namespace pannier::api

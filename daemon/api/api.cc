@@ -108,7 +108,8 @@ class Api::Impl {
                            "Expected request with `Content-Type: application/json`");
       }
     }
-    const Call call{request, caller, std::move(match->parameters), {request.deadline}};
+    const Call call{
+        request, caller, std::move(match->parameters), {request.deadline, request.stop}};
     Result<http::Response> answer = route->handler(call);
     return answer.ok() ? std::move(answer).value() : Fail(answer.error());
   }
@@ -144,7 +145,7 @@ class Api::Impl {
   http::Response Fail(const Error& error) const {
     if (hooks_.on_error) hooks_.on_error(ToString(error.code));
     http::Response response = ErrorAnswer(error);
-    if (response.status >= 500) {
+    if (response.status >= 500 || error.code == Errc::kPermissionDenied) {
       response.headers.emplace_back("chroma-trace-id", RandomHex(16));
       Log(LevelOf(error.code), "request failed")
           .Add("trace_id", response.headers.back().second)

@@ -1,5 +1,7 @@
 #include "daemon/api/errors.h"
 
+#include <algorithm>
+
 #include "lib/json/writer.h"
 
 namespace pannier::api {
@@ -39,6 +41,34 @@ Meaning MeaningOf(Errc code) {
   return {500, "InternalError"};
 }
 
+// Errors of the machine. Others only repeat what the client said.
+bool NamesPaths(Errc code) {
+  switch (code) {
+    case Errc::kInvalidArgument:
+    case Errc::kMalformed:
+    case Errc::kNotFound:
+    case Errc::kConflict:
+    case Errc::kUnimplemented:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// Where the server keeps its files is not for clients: of an absolute path the last part stays.
+std::string WithoutFolders(std::string_view text) {
+  constexpr std::string_view kEnds = " \t\n\"'`(),;:=";
+  std::string out;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find_first_of(kEnds), text.size());
+    const std::string_view word = text.substr(0, end);
+    out += word.starts_with('/') ? word.substr(word.find_last_of('/') + 1) : word;
+    if (end < text.size()) out += text[end];
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
 }  // namespace
 
 http::Response ErrorAnswer(int status, std::string_view name, std::string_view message) {
@@ -55,11 +85,12 @@ http::Response ErrorAnswer(int status, std::string_view name, std::string_view m
 
 http::Response ErrorAnswer(const Error& error) {
   const auto [status, name] = MeaningOf(error.code);
-  std::string message = error.what;
+  std::string message = NamesPaths(error.code) ? WithoutFolders(error.what) : error.what;
   if (error.code == Errc::kMalformed) {
     message.insert(0, "Failed to deserialize the JSON body into the target type: ");
   }
-  if (status >= 429 && !error.hint.empty()) message += " (" + error.hint + ")";
+  if (status >= 429 && !error.hint.empty())
+    message += " (" + (NamesPaths(error.code) ? WithoutFolders(error.hint) : error.hint) + ")";
   http::Response response = ErrorAnswer(status, name, message);
   if (status == 429 || status == 503) response.headers.emplace_back("retry-after", "1");
   return response;

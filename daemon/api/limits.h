@@ -10,7 +10,7 @@ namespace pannier::api {
 
 struct ApiLimits {
   uint64_t body_bytes = 40_MiB;           // past it 413
-  uint64_t answer_bytes = 512_MiB;        // of get and query: past it 400, "use limit and offset"
+  uint64_t answer_bytes = 256_MiB;        // of get and query: past it 400, "use limit and offset"
   uint32_t dimension = 65'536;            // of a vector
   uint32_t batch_size_announced = 5'461;  // `max_batch_size`: what clients split by
   uint32_t ids = 1'000'000;               // of one request, known or not

@@ -105,7 +105,7 @@ class RecordRoutes {
     AnswerWriter answer(parsed.request.include, std::move(parsed.include), queries,
                         limits_.answer_bytes);
     const auto visit = [&answer](uint32_t query, const model::RecordView& record, float distance) {
-      answer.Add(query, record, distance);
+      return answer.Add(query, record, distance);
     };
     TRY((target.store.get()->*read)(target.id, parsed.request, visit, call.context));
     return JsonAnswer(TRY(answer.Take()));

@@ -52,6 +52,7 @@ struct LimitsConfig {
   uint64_t header_bytes = 64_KiB;
   uint64_t body_bytes = 40_MiB;
   uint64_t buffered_bytes = 512_MiB;
+  uint64_t answer_bytes = 256_MiB;
   std::chrono::milliseconds request_timeout{60'000};
   std::chrono::milliseconds idle_timeout{600'000};
   std::chrono::milliseconds write_timeout{60'000};

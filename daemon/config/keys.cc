@@ -54,17 +54,22 @@ void AddHttpLimits(Schema& keys, LimitsConfig& limits) {
              "Request line and headers; past it 431.");
   keys.Bytes("limits.bodyBytes", &limits.body_bytes, {1_KiB, 2_GiB}, "Request body; past it 413.");
   keys.Bytes("limits.bufferedBytes", &limits.buffered_bytes, {1_MiB, 1_GiB << 10},
-             "Bodies of all requests that arrive, wait or run; past it 503.");
+             "Bodies of all requests that arrive, wait or run, and answers that clients have not "
+             "taken yet; past it 503, and clients that do not read are dropped sooner.");
+  keys.Bytes(
+      "limits.answerBytes", &limits.answer_bytes, {64_KiB, 2_GiB},
+      "The answer to one get or query; past it 400, and the client reads in parts with limit "
+      "and offset.");
   keys.Duration("limits.requestTimeout", &limits.request_timeout, kTimeout,
                 "From the first to the last byte of a request; past it 408.");
   keys.Duration("limits.idleTimeout", &limits.idle_timeout, kTimeout,
                 "A connection without a request is closed after this.");
   keys.Duration("limits.writeTimeout", &limits.write_timeout, kTimeout,
-                "A client that takes no byte of its answer for so long is dropped.");
-  keys.Duration(
-      "limits.deadline", &limits.deadline, kTimeout,
-      "What a request may wait, once it is whole, before its work begins: past it 504 (or 429, "
-      "where a queue is full). Work that has begun goes on.");
+                "A client that takes less than 64 KiB of its answer in so long is dropped.");
+  keys.Duration("limits.deadline", &limits.deadline, kTimeout,
+                "What a request may take, once it is whole: past it what waits, and a read that is "
+                "under way, "
+                "ends with 504 (or 429, where a queue is full). A write that has begun goes on.");
   keys.Integer(
       "limits.openFiles", &limits.open_files, {256, 1'048'576},
       "File descriptors for stores; with those of connections and a reserve of 256 they are set as "

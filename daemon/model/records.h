@@ -12,6 +12,7 @@
 
 #include "daemon/model/filter.h"
 #include "daemon/model/metadata.h"
+#include "lib/core/result.h"
 
 namespace pannier::model {
 
@@ -64,7 +65,8 @@ struct RecordView {
 };
 
 // Called once per record, in the order of the answer. `query` counts the query vectors (0 for a
-// get); `distance` is 0 for a get.
-using RecordVisitor = std::function<void(uint32_t query, const RecordView& record, float distance)>;
+// get); `distance` is 0 for a get. An error ends the read at once, with that error.
+using RecordVisitor =
+    std::function<Status(uint32_t query, const RecordView& record, float distance)>;
 
 }  // namespace pannier::model

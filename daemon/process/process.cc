@@ -20,6 +20,10 @@ namespace {
 
 // More arenas than cores only keep memory from returning to the system.
 constexpr int kArenasMax = 2;
+// Bodies and answers from this size on are mapped by themselves and go back to the system when they
+// are freed. Left alone, the C library raises its threshold to the largest ever freed, and keeps
+// all below.
+constexpr int kMappedBytesMin = 256 << 10;
 
 sigset_t StopSignals() {
   sigset_t signals;
@@ -34,6 +38,7 @@ sigset_t StopSignals() {
 void PrepareProcess() {
   umask(0077);
   mallopt(M_ARENA_MAX, kArenasMax);
+  mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }

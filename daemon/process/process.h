@@ -9,7 +9,8 @@
 
 namespace pannier::daemon {
 
-// New files are the owner's alone; allocations of many threads do not each keep an arena; SIGTERM
+// New files are the owner's alone; allocations of many threads do not each keep an arena, and large
+// ones are given back; SIGTERM
 // and SIGINT are blocked in this thread and those it starts, for WaitForSignal().
 void PrepareProcess();
 

@@ -28,8 +28,9 @@ Result<std::vector<float>> Probe(Store& store, const contract::ManifestCollectio
   std::vector<float> probe;
   TRY(store.Get(
       collection.id, OnlyVectors(1, static_cast<uint32_t>(collection.records / 2)),
-      [&](uint32_t, const model::RecordView& record, float) {
+      [&](uint32_t, const model::RecordView& record, float) -> Status {
         probe.assign(record.vector.begin(), record.vector.end());
+        return {};
       },
       call));
   return probe;
@@ -50,10 +51,11 @@ Result<std::vector<double>> Walk(Store& store, const Uuid& id, model::Space spac
   std::vector<double> distances;
   TRY(store.Get(
       id, OnlyVectors(std::nullopt, 0),
-      [&](uint32_t, const model::RecordView& record, float) {
+      [&](uint32_t, const model::RecordView& record, float) -> Status {
         if (record.vector.size() == probe.size()) {
           distances.push_back(Distance(space, record.vector, probe));
         }
+        return {};
       },
       call));
   std::sort(distances.begin(), distances.end());
@@ -76,7 +78,10 @@ Status Sample(Store& store, const contract::ManifestCollection& collection,
   std::vector<double> found;
   TRY(store.Query(
       collection.id, query,
-      [&](uint32_t, const model::RecordView&, float distance) { found.push_back(distance); },
+      [&](uint32_t, const model::RecordView&, float distance) -> Status {
+        found.push_back(distance);
+        return {};
+      },
       call));
   bool same = found.size() == wanted.size();
   for (size_t i = 0; same && i < found.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/index/vector_index.h"
+#include "daemon/store/read_pace.h"
 #include "daemon/store/record_table.h"
 #include "lib/core/result.h"
 
@@ -13,8 +14,9 @@ namespace pannier::store {
 
 // The nearest of the table's records to each of `queries` (count × dimension floats), as
 // VectorIndex::View::Search.
+//   kDeadlineExceeded  as `pace` says
 Result<std::vector<std::vector<index::Neighbor>>> SearchRows(
     RecordTable& table, const index::VectorIndex::Options& options, std::span<const float> queries,
-    uint32_t k, const index::RecordSet* allowed);
+    uint32_t k, const index::RecordSet* allowed, ReadPace& pace);
 
 }  // namespace pannier::store

@@ -68,7 +68,10 @@ class CollectionMerger {
     std::vector<std::string> there;
     TRY(into_.Get(
         target_->id, request,
-        [&](uint32_t, const model::RecordView& record, float) { there.emplace_back(record.id); },
+        [&](uint32_t, const model::RecordView& record, float) -> Status {
+          there.emplace_back(record.id);
+          return {};
+        },
         call_));
     return there;
   }
@@ -134,16 +137,13 @@ class StoreMerger {
     CollectionMerger merger(into_, target, replace_, call_, report_);
     model::GetRequest all;
     all.include = {.documents = true, .embeddings = true, .metadatas = true, .uris = true};
-    Status failed;  // the visits that follow a failure do nothing
     TRY(from_.Get(
         source->id, all,
-        [&](uint32_t, const model::RecordView& record, float) {
-          if (!failed.ok()) return;
-          failed = merger.Add(record);
-          if (failed.ok()) failed = Advance();
+        [&](uint32_t, const model::RecordView& record, float) -> Status {
+          TRY(merger.Add(record));
+          return Advance();
         },
         call_));
-    TRY(std::move(failed));
     TRY(merger.Flush());
     ++report_.collections;
     return {};

@@ -5,6 +5,8 @@ namespace pannier::store {
 Status TableDocuments::Visit(const index::RecordSet& records, const Visitor& visit) {
   Status failed;
   records.ForEach([&](RecordNumber number) {
+    failed = pace_.Next();
+    if (!failed.ok()) return false;
     const auto found = table_.Fetch(number, Columns::kAllButVector, [&](const Row& row) -> Status {
       visit(row.number, row.document);
       return {};
@@ -16,11 +18,12 @@ Status TableDocuments::Visit(const index::RecordSet& records, const Visitor& vis
 }
 
 Result<Selected> Select(const model::Selection& selection, RecordTable& table,
-                        const index::AttributeIndex::View* attributes) {
+                        const index::AttributeIndex::View* attributes, ReadPace& pace) {
   Selected selected;
   if (selection.ids) {
     index::RecordSet named;
     for (const std::string& id : *selection.ids) {
+      TRY(pace.Next());
       const auto number = TRY(table.Find(id));
       if (number) {
         named.Add(*number);
@@ -32,7 +35,7 @@ Result<Selected> Select(const model::Selection& selection, RecordTable& table,
   }
   if (selection.filter) {
     CHECK(attributes != nullptr);
-    TableDocuments documents(table);
+    TableDocuments documents(table, pace);
     index::RecordSet matches = TRY(attributes->Match(*selection.filter, documents));
     if (selected.records) matches.IntersectWith(*selected.records);
     selected.records = std::move(matches);

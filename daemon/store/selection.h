@@ -7,6 +7,7 @@
 #include "daemon/index/attribute_index.h"
 #include "daemon/index/record_set.h"
 #include "daemon/model/filter.h"
+#include "daemon/store/read_pace.h"
 #include "daemon/store/record_table.h"
 #include "lib/core/result.h"
 
@@ -15,11 +16,12 @@ namespace pannier::store {
 // The documents of a record table, for filters that test them.
 class TableDocuments final : public index::DocumentSource {
  public:
-  explicit TableDocuments(RecordTable& table) : table_(table) {}
+  TableDocuments(RecordTable& table, ReadPace& pace) : table_(table), pace_(pace) {}
   Status Visit(const index::RecordSet& records, const Visitor& visit) override;
 
  private:
   RecordTable& table_;
+  ReadPace& pace_;
 };
 
 struct Selected {
@@ -28,9 +30,10 @@ struct Selected {
 };
 
 // `attributes` is needed when the selection has a filter; it and `table` look at the same sequence.
-//   kInvalidArgument  a regular expression does not compile
+//   kInvalidArgument   a regular expression does not compile
+//   kDeadlineExceeded  as `pace` says
 Result<Selected> Select(const model::Selection& selection, RecordTable& table,
-                        const index::AttributeIndex::View* attributes);
+                        const index::AttributeIndex::View* attributes, ReadPace& pace);
 
 // The members of `records` from the `offset`-th on, at most `limit`, in insertion order.
 std::vector<RecordNumber> Page(const index::RecordSet& records, uint64_t offset,

@@ -21,6 +21,7 @@
 // Threads: any. Lifetime: held by StoreRef (stores.h), which keeps it open.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -41,7 +42,14 @@ namespace pannier::store {
 using CollectionPtr = std::shared_ptr<const model::Collection>;
 
 struct CallContext {
-  SteadyTime deadline;  // work that has not begun by then is dropped
+  SteadyTime deadline;  // work that has not begun by then is dropped; long reads end
+  const std::atomic<bool>* stop = nullptr;  // once true, as if the deadline had passed
+
+  // Reads ask every thousand rows or so.
+  bool IsOver() const {
+    return (stop != nullptr && stop->load(std::memory_order_relaxed)) ||
+           SystemClock().Steady() >= deadline;
+  }
 };
 
 struct NewCollection {

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "daemon/store/file_search.h"
+#include "daemon/store/read_pace.h"
 #include "daemon/store/selection.h"
 #include "daemon/store/sqlite_store.h"
 
@@ -40,8 +41,7 @@ model::RecordView ViewOf(const Row& row, const model::Include& include) {
 Status Fetch(RecordTable& table, RecordNumber number, const model::Include& include, uint32_t query,
              float distance, const model::RecordVisitor& visit) {
   const bool found = TRY(table.Fetch(number, ColumnsOf(include), [&](const Row& row) -> Status {
-    visit(query, ViewOf(row, include), distance);
-    return {};
+    return visit(query, ViewOf(row, include), distance);
   }));
   if (!found)
     return Corruption("record " + std::to_string(number) + " is in the index but not in the store");
@@ -135,17 +135,19 @@ Status SqliteStore::GetPinned(const Uuid& id, const model::GetRequest& request,
                               const model::RecordVisitor& visit, const CallContext& call) {
   Look look = TRY(LookAt(id, false, request.selection.filter.has_value(), call));
   RecordTable& table = look.table();
+  ReadPace pace(call);
   if (!request.selection.ids && !request.selection.filter) {
     const uint64_t limit = request.limit ? *request.limit : INT64_MAX;
     return table.Scan(ColumnsOf(request.include), limit, request.offset,
                       [&](const Row& row) -> Status {
-                        visit(0, ViewOf(row, request.include), 0);
-                        return {};
+                        TRY(pace.Next());
+                        return visit(0, ViewOf(row, request.include), 0);
                       });
   }
   const Selected selected =
-      TRY(Select(request.selection, table, look.attributes ? &*look.attributes : nullptr));
+      TRY(Select(request.selection, table, look.attributes ? &*look.attributes : nullptr, pace));
   for (const RecordNumber number : Page(*selected.records, request.offset, request.limit)) {
+    TRY(pace.Next());
     TRY(Fetch(table, number, request.include, 0, 0, visit));
   }
   return {};
@@ -169,8 +171,9 @@ Status SqliteStore::QueryPinned(const Uuid& id, const model::QueryRequest& reque
                            std::to_string(request.dimension));
   }
   RecordTable& table = look.table();
+  ReadPace pace(call);
   const Selected selected =
-      TRY(Select(request.selection, table, look.attributes ? &*look.attributes : nullptr));
+      TRY(Select(request.selection, table, look.attributes ? &*look.attributes : nullptr, pace));
   if (selected.unknown_ids && !request.selection.filter) {
     return NotFound("Error executing plan: Internal error: Error finding id");
   }
@@ -178,13 +181,12 @@ Status SqliteStore::QueryPinned(const Uuid& id, const model::QueryRequest& reque
   const index::RecordSet* allowed = selected.records ? &*selected.records : nullptr;
   const uint32_t group = look.vectors ? 1 : GroupOf(request);
   for (uint32_t first = 0; first < request.count; first += group) {
-    if (SystemClock().Steady() >= call.deadline) {
-      return DeadlineExceeded("the query took too long", "ask with fewer vectors at a time");
-    }
+    TRY(pace.Look());
     const uint32_t count = std::min(group, request.count - first);
-    const auto neighbors = TRY(Search(look, request, first, count, allowed));
+    const auto neighbors = TRY(Search(look, request, first, count, allowed, pace));
     for (uint32_t q = 0; q < neighbors.size(); ++q) {
       for (const index::Neighbor& neighbor : neighbors[q]) {
+        TRY(pace.Next());
         TRY(Fetch(table, neighbor.record, request.include, first + q, neighbor.distance, visit));
       }
     }
@@ -195,7 +197,7 @@ Status SqliteStore::QueryPinned(const Uuid& id, const model::QueryRequest& reque
 // The nearest of `count` queries from number `first` on.
 Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
     Look& look, const model::QueryRequest& request, uint32_t first, uint32_t count,
-    const index::RecordSet* allowed) {
+    const index::RecordSet* allowed, ReadPace& pace) {
   const model::Collection& collection = *look.entry.info;
   const uint32_t dimension = *collection.dimension;
   const auto queries =
@@ -213,7 +215,7 @@ Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
     }
   } else {
     const index::VectorIndex::Options options{collection.hnsw, dimension, options_.graph_threshold};
-    neighbors = TRY(SearchRows(look.table(), options, queries, request.n_results, allowed));
+    neighbors = TRY(SearchRows(look.table(), options, queries, request.n_results, allowed, pace));
   }
   host_.OnSearch(used_graph, std::chrono::steady_clock::now() - begin);
   return neighbors;

@@ -105,7 +105,8 @@ Result<uint64_t> SqliteStore::Delete(const Uuid& id, const model::Selection& sel
       if (!view) return Internal("the metadata cache lags behind the store");
     }
     RecordTable& table = writer_->records(entry.info->number);
-    const Selected selected = TRY(Select(selection, table, view ? &*view : nullptr));
+    ReadPace pace(call);
+    const Selected selected = TRY(Select(selection, table, view ? &*view : nullptr, pace));
     removed = TRY(writer_->Remove(id, Page(*selected.records, 0, limit)));
     return {};
   };

@@ -118,6 +118,10 @@ Error Client::Impl::ErrorOf(httplib::Error error, std::chrono::steady_clock::dur
   if (error == httplib::Error::Connection) {
     return Unavailable("nobody accepts at " + address_, "start the daemon, or name its address");
   }
+  if (error == httplib::Error::Read || error == httplib::Error::Write) {
+    return Unavailable(address_ + " closed the connection before it answered",
+                       "it may be at its connection limit, or stopping; try again in a second");
+  }
   return Unavailable(address_ + ": " + httplib::to_string(error));
 }
 

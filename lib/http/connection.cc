@@ -80,7 +80,7 @@ void ConnectionTable::Close(Connection* connection) {
   connection->peer = Peer();
   connection->input.Free();
   connection->framing = Framing();
-  connection->drained_bytes = connection->accounted_bytes = 0;
+  connection->drained_bytes = connection->accounted_bytes = connection->output_bytes = 0;
   connection->output.reset();
 
   file::Descriptor closing;  // behind the lock

@@ -28,6 +28,9 @@ inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 struct PendingOutput {
   Answer answer;
   size_t sent = 0;
+  // When the client had last taken enough to count as progress, and how much it had then.
+  int64_t progress_ms = 0;
+  size_t progress_sent = 0;
   size_t left() const { return answer.head.size() + answer.body.size() - sent; }
 };
 
@@ -71,6 +74,7 @@ class Connection {
   Framing framing;
   uint64_t drained_bytes = 0;
   uint64_t accounted_bytes = 0;  // of `input` in the server's sum
+  uint64_t output_bytes = 0;     // of `output` in the same
   int64_t request_began_ms = 0;
   SteadyTime complete_at;
   std::unique_ptr<PendingOutput> output;

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -37,6 +38,8 @@ struct Request {
   std::vector<std::pair<std::string_view, std::string_view>> headers;  // as sent, in order
   Peer peer;
   SteadyTime deadline;  // the answer is of no use after this
+  // Once true, neither is it: the server's grace is over. Null only in requests of tests.
+  const std::atomic<bool>* stop = nullptr;
 
   // The first header of that name (compared without case), or nothing.
   std::optional<std::string_view> Header(std::string_view name) const;

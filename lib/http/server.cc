@@ -49,8 +49,8 @@ Status Server::Impl::Start() {
   started_ = true;
   if (!crew_->Start()) {
     Stop(std::chrono::milliseconds(0));
-    return Unavailable("start the threads of server " + options_.name,
-                       "raise the limit of processes (ulimit -u)");
+    return Unavailable("the system gives no threads to server " + options_.name,
+                       "raise the limit of processes (ulimit -u, pids.max) or of memory");
   }
   return WatchAll();
 }

@@ -47,13 +47,15 @@ struct Limits {
   uint32_t header_bytes_max = 64 << 10;
   // Of one body, plain; past it 413.
   uint64_t body_bytes_max = 40ull << 20;
-  // All requests that are half read, waiting or running, together; past it 503.
+  // All requests that are half read, waiting or running, and all answers that clients have not
+  // taken yet, together; past it requests get 503, and a client that takes no 64 KiB of its answer
+  // in two seconds is closed.
   uint64_t buffered_bytes_max = 512ull << 20;
   // First to last byte of a request; past it 408 and closed.
   std::chrono::milliseconds request_timeout{60'000};
   // A connection without a request is closed.
   std::chrono::milliseconds idle_timeout{600'000};
-  // The client takes no byte of the answer for so long: closed.
+  // The client takes less than 64 KiB of the answer, and not its end, in so long: closed.
   std::chrono::milliseconds write_timeout{60'000};
   // Request::deadline is when the request was complete, and this. One that is still queued then
   // gets 503.
@@ -109,7 +111,7 @@ class Server {
 
   // Stops accepting and closes idle connections at once, lets running and queued requests end
   // within `grace` (half-read ones within half a second of it), then closes. A handler that runs
-  // longer is waited for, but its answer is not sent. Idempotent.
+  // longer sees Request::stop, and is waited for, but its answer is not sent. Idempotent.
   void Stop(std::chrono::milliseconds grace);
 
   Stats stats() const;

@@ -22,7 +22,12 @@ constexpr int64_t kGrowAfterMs = 1;
 constexpr int64_t kDrainMs = 2'000;
 constexpr uint64_t kDrainBytesMax = 64ull << 20;
 
-constexpr Fault kTooManyBytes{503, "Too many bytes of unfinished requests"};
+// A client that takes less than this per write time-out does not read its answer.
+constexpr size_t kProgressBytes = 64 << 10;
+// The write time-out while answers that wait for their readers hold too much memory.
+constexpr int64_t kPressedWriteMs = 2'000;
+
+constexpr Fault kTooManyBytes{503, "Too many bytes of unfinished requests and answers"};
 
 bool PeerIsGone(int socket) {
   pollfd state{socket, 0, 0};
@@ -183,6 +188,7 @@ void Server::Impl::FillRequest(Worker& worker, Connection& connection) {
   request.query = head.query;
   request.headers = head.headers;
   request.peer = connection.peer;
+  request.stop = &ended_;
   request.body = {};
   if (framing.state() == Framing::State::kComplete) {
     request.body = bytes.substr(framing.head_bytes(), framing.body_bytes());
@@ -199,6 +205,10 @@ Server::Impl::Next Server::Impl::Run(Worker& worker, Connection& connection) {
     if (worker.too_late) {
       worker.counters->refused_requests.Add(1);
       return RefusalOf({503, "The request waited too long for its turn"}, &worker.request);
+    }
+    if (IsPressed()) {  // another answer would only add to what nobody takes
+      worker.counters->refused_requests.Add(1);
+      return RefusalOf(kTooManyBytes, &worker.request);
     }
     Response response = handler(worker.request);
     if (stopping_.load(std::memory_order_relaxed)) exchange.keeps_alive = false;
@@ -254,10 +264,10 @@ Server::Impl::Next Server::Impl::Send(Worker& worker, Connection& connection, An
 
   connection.output = std::make_unique<PendingOutput>();
   connection.output->answer = std::move(answer);
-  connection.output->sent = static_cast<size_t>(bytes);
+  connection.output->sent = connection.output->progress_sent = static_cast<size_t>(bytes);
+  connection.output->progress_ms = poller_->NowMs();
   connection.phase = Connection::Phase::kWriting;
-  connection.deadline_ms.store(poller_->NowMs() + options_.limits.write_timeout.count(),
-                               std::memory_order_relaxed);
+  AccountOutput(connection, size);
   poller_->WatchOutput(connection.socket.get(), connection.reference(), true);
   return Next::kAgain;
 }
@@ -271,11 +281,14 @@ Server::Impl::Next Server::Impl::Flush(Worker& worker, Connection& connection) {
     output.sent += static_cast<size_t>(bytes);
     worker.counters->sent.Add(static_cast<uint64_t>(bytes));
     NoteWork(worker, static_cast<uint64_t>(bytes));
-    connection.deadline_ms.store(poller_->NowMs() + options_.limits.write_timeout.count(),
-                                 std::memory_order_relaxed);
+    if (output.sent - output.progress_sent >= kProgressBytes) {
+      output.progress_sent = output.sent;
+      output.progress_ms = poller_->NowMs();
+    }
   }
   const bool closes = output.answer.closes;
   connection.output.reset();
+  AccountOutput(connection, 0);
   poller_->WatchOutput(connection.socket.get(), connection.reference(), false);
   return AfterAnswer(worker, connection, closes);
 }
@@ -327,7 +340,13 @@ int64_t Server::Impl::DeadlineOf(const Connection& connection) const {
       return poller_->NowMs() + options_.limits.idle_timeout.count();
     case Connection::Phase::kReading:
       return connection.request_began_ms + options_.limits.request_timeout.count();
-    default:  // kWriting and kDraining have set theirs
+    case Connection::Phase::kWriting: {
+      // Looked at more often than it may last, because others may come to need the memory.
+      const int64_t timeout = options_.limits.write_timeout.count();
+      const int64_t end = connection.output->progress_ms + timeout;
+      return timeout <= kPressedWriteMs ? end : std::min(end, poller_->NowMs() + kPressedWriteMs);
+    }
+    default:  // kDraining has set its own
       return connection.deadline_ms.load(std::memory_order_relaxed);
   }
 }
@@ -354,6 +373,7 @@ bool Server::Impl::Park(Worker& worker, Connection& connection) {
 
 Server::Impl::Next Server::Impl::Close(Connection& connection) {
   Account(connection, 0);
+  AccountOutput(connection, 0);
   if (connection.overflow) overflow_.fetch_sub(1, std::memory_order_relaxed);
   poller_->Forget(connection.socket.get());
   table_.Close(&connection);
@@ -422,6 +442,25 @@ bool Server::Impl::Account(Connection& connection, uint64_t bytes) {
   }
   connection.accounted_bytes = bytes;
   return true;
+}
+
+// The same for an answer that its client has not taken. It is there, so there is no refusing it:
+// what passes the limit shortens the patience with clients that do not read, and keeps new requests
+// from being worked on.
+void Server::Impl::AccountOutput(Connection& connection, uint64_t bytes) {
+  buffered_bytes_.fetch_add(bytes - connection.output_bytes, std::memory_order_relaxed);
+  connection.output_bytes = bytes;
+}
+
+bool Server::Impl::IsPressed() const {
+  return buffered_bytes_.load(std::memory_order_relaxed) > options_.limits.buffered_bytes_max;
+}
+
+// Whether a client has taken too little of its answer for too long.
+bool Server::Impl::IsStalled(const Connection& connection) const {
+  const int64_t timeout = options_.limits.write_timeout.count();
+  const int64_t patience = IsPressed() ? std::min(timeout, kPressedWriteMs) : timeout;
+  return poller_->NowMs() - connection.output->progress_ms >= patience;
 }
 
 // A thread that moves many bytes is not one that watches.

@@ -125,6 +125,9 @@ class Server::Impl {
   void TakeScratchBack(Worker& worker, Connection& connection);
   bool MakeRoom(Connection& connection);
   bool Account(Connection& connection, uint64_t bytes);
+  void AccountOutput(Connection& connection, uint64_t bytes);
+  bool IsPressed() const;
+  bool IsStalled(const Connection& connection) const;
   void NoteWork(Worker& worker, uint64_t bytes);
   void FillRequest(Worker& worker, Connection& connection);
   void FinishRequest(Connection& connection);
@@ -143,10 +146,10 @@ class Server::Impl {
   ConnectionTable table_;
   std::unique_ptr<Poller> poller_;
   std::unique_ptr<Crew> crew_;
-  std::atomic<bool> stopping_{false};  // no new connections; answers close theirs
-  std::atomic<bool> ended_{false};     // threads return
-  std::atomic<uint64_t> buffered_bytes_{0};
-  std::atomic<uint32_t> overflow_{0};  // connections beyond the limit, being told so
+  std::atomic<bool> stopping_{false};        // no new connections; answers close theirs
+  std::atomic<bool> ended_{false};           // threads return
+  std::atomic<uint64_t> buffered_bytes_{0};  // of requests and of answers not taken yet
+  std::atomic<uint32_t> overflow_{0};        // connections beyond the limit, being told so
   std::atomic<int64_t> stop_began_ms_{0};
   std::atomic<int64_t> next_due_ms_{kNever};  // no deadline of a connection is earlier
 

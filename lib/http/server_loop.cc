@@ -127,6 +127,7 @@ void Server::Impl::Expire(Worker& worker, Connection& connection) {
       }
       break;
     case Connection::Phase::kWriting:
+      if (!IsStalled(connection)) break;
       worker.counters->timed_out.Add(1);
       Close(connection);
       return;

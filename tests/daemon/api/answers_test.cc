@@ -25,7 +25,7 @@ RecordView Record(std::string_view id) {
 
 TEST_CASE("answers: columns nobody asked for are null", "[daemon][api]") {
   AnswerWriter answer({}, {}, std::nullopt, 1000);
-  answer.Add(0, Record("a"), 0);
+  REQUIRE(answer.Add(0, Record("a"), 0).ok());
   REQUIRE(answer.Take().value() ==
           R"({"ids":["a"],"embeddings":null,"documents":null,"uris":null,"metadatas":null,)"
           R"("include":[]})");
@@ -34,11 +34,11 @@ TEST_CASE("answers: columns nobody asked for are null", "[daemon][api]") {
 TEST_CASE("answers: a get lists, with nulls for what a record lacks", "[daemon][api]") {
   const Include all = {true, true, true, true, true};
   AnswerWriter answer(all, {"documents", "uris"}, std::nullopt, 1000);
-  answer.Add(0, Record("a"), 0);
+  REQUIRE(answer.Add(0, Record("a"), 0).ok());
   RecordView bare;
   bare.id = "b";
   bare.vector = kVector;
-  answer.Add(0, bare, 0);
+  REQUIRE(answer.Add(0, bare, 0).ok());
   REQUIRE(answer.Take().value() ==
           R"({"ids":["a","b"],"embeddings":[[0.1,-2.0],[0.1,-2.0]],)"
           R"("documents":["a \"quoted\" text",null],"uris":[null,null],"metadatas":[{"k":1},null],)"
@@ -49,9 +49,9 @@ TEST_CASE("answers: a query nests, also where nothing was found", "[daemon][api]
   Include include;
   include.distances = true;
   AnswerWriter answer(include, {"distances"}, 4, 1000);
-  answer.Add(1, Record("a"), 0.5f);
-  answer.Add(1, Record("b"), std::numeric_limits<float>::quiet_NaN());
-  answer.Add(2, Record("c"), 1);
+  REQUIRE(answer.Add(1, Record("a"), 0.5f).ok());
+  REQUIRE(answer.Add(1, Record("b"), std::numeric_limits<float>::quiet_NaN()).ok());
+  REQUIRE(answer.Add(2, Record("c"), 1).ok());
   REQUIRE(answer.Take().value() ==
           R"({"ids":[[],["a","b"],["c"],[]],"embeddings":null,"documents":null,"uris":null,)"
           R"("metadatas":null,"distances":[[],[0.5,null],[1.0],[]],"include":["distances"]})");
@@ -59,8 +59,11 @@ TEST_CASE("answers: a query nests, also where nothing was found", "[daemon][api]
   REQUIRE(none.Take().value().find(R"("ids":[],)") != std::string::npos);
 }
 
-TEST_CASE("answers: past the limit there is no answer", "[daemon][api]") {
+TEST_CASE("answers: the record that passes the limit is told so, and there is no answer",
+          "[daemon][api]") {
   AnswerWriter answer({}, {}, std::nullopt, 50);
-  for (int i = 0; i < 100; ++i) answer.Add(0, Record("record"), 0);
+  int taken = 0;
+  while (answer.Add(0, Record("record"), 0).ok()) ++taken;
+  REQUIRE(taken == 5);  // each "record", is nine bytes
   REQUIRE(answer.Take().Is(pannier::Errc::kInvalidArgument));
 }

@@ -48,22 +48,19 @@ std::optional<std::string> Copy(const Text& text) {
 Result<std::vector<Record>> Get(Store& store, const Uuid& id, model::GetRequest request) {
   request.include = {true, true, true, true, false};
   std::vector<Record> records;
-  Status damaged;
-  const auto visit = [&](uint32_t, const model::RecordView& view, float) {
+  const auto visit = [&](uint32_t, const model::RecordView& view, float) -> Status {
     Record record;
     record.id = view.id;
     record.vector.assign(view.vector.begin(), view.vector.end());
     record.document = Copy(view.document);
     record.uri = Copy(view.uri);
     if (view.metadata) {
-      auto metadata = model::ParseStoredMetadata(*view.metadata);
-      if (!metadata.ok()) damaged = metadata.error();
-      if (metadata.ok()) record.metadata = *metadata;
+      record.metadata = TRY(model::ParseStoredMetadata(*view.metadata));
     }
     records.push_back(std::move(record));
+    return {};
   };
   TRY(store.Get(id, request, visit, Patient()));
-  TRY(std::move(damaged));
   return records;
 }
 
@@ -88,8 +85,9 @@ Result<std::vector<Found>> Query(Store& store, const Uuid& id, const std::vector
   request.count = 1;
   request.n_results = k;
   std::vector<Found> found;
-  const auto visit = [&](uint32_t query, const model::RecordView& view, float distance) {
+  const auto visit = [&](uint32_t query, const model::RecordView& view, float distance) -> Status {
     found.push_back({query, std::string(view.id), distance});
+    return {};
   };
   TRY(store.Query(id, request, visit, Patient()));
   return found;

@@ -119,8 +119,9 @@ TEST_CASE("stores: disk that a reader kept is given back when the reader is gone
   const Uuid id = store->CreateCollection(Collection("c"), Patient()).value()->id;
   REQUIRE(Write(*store, id, model::WriteKind::kAdd, BigRecords(300)).ok());
   REQUIRE(store->Flush(Patient()).ok());
-  const auto delete_meanwhile = [&](uint32_t, const model::RecordView&, float) {
+  const auto delete_meanwhile = [&](uint32_t, const model::RecordView&, float) -> Status {
     REQUIRE(store->DeleteCollection("c", Patient()).ok());
+    return {};
   };
   REQUIRE(store->Get(kept, {}, delete_meanwhile, Patient()).ok());
   REQUIRE(fs::file_size(lone.file()) > 900'000);
@@ -273,6 +274,35 @@ TEST_CASE("stores: a database deleted and made again under many hands is never h
       });
     }
   }
+  REQUIRE(odd == 0);
+}
+
+// Found by an attack: a create that came before the delete had ended met the old store by its name,
+// and what was then acknowledged went with it.
+TEST_CASE("stores: a database made anew is empty, and none but its own", "[daemon][store]") {
+  Scratch scratch;
+  Stores& stores = scratch.stores();
+  std::atomic<bool> over{false};
+  std::atomic<int> odd{0};
+  std::vector<std::jthread> deleters;
+  for (int t = 0; t < 3; ++t) {
+    deleters.emplace_back([&] {
+      while (!over) (void)stores.DeleteDatabase(kTenant, "db").ok();
+    });
+  }
+  for (int made = 0; made < 40;) {
+    if (!stores.CreateDatabase(kTenant, "db").ok()) continue;
+    ++made;
+    const auto store = stores.Acquire(kTenant, "db");
+    if (!store.ok()) {
+      if (!store.Is(Errc::kNotFound)) ++odd;
+      continue;
+    }
+    const auto collection = (*store)->CreateCollection(Collection("c"), Patient());
+    if (!collection.ok() && !collection.Is(Errc::kNotFound)) ++odd;
+  }
+  over = true;
+  deleters.clear();
   REQUIRE(odd == 0);
 }
 

@@ -1,7 +1,10 @@
 // Goal: an answer is an answer whatever its status, and each way to fail has its own code.
 #include "lib/http/client.h"
 
+#include <poll.h>
+#include <sys/socket.h>
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "lib/http/listener.h"
 #include "tests/lib/http/server_fixture.h"
@@ -48,6 +51,23 @@ TEST_CASE("client: a connection that was closed idle is opened again", "[lib][ht
     REQUIRE(test::Await([&] { return fixture.server.stats().connections_open == 0; }));
   }
   REQUIRE(fixture.server.stats().connections_accepted == 3);
+}
+
+TEST_CASE("client: a daemon that hangs up without an answer may be at its limit",
+          "[lib][http][client]") {
+  test::TempDir dir;
+  const std::string path = dir / "s";
+  const auto listener = UnixListener::Bind(path, 0660, "");
+  std::jthread closing([&] {
+    pollfd waiting{listener->descriptor(), POLLIN, 0};
+    poll(&waiting, 1, -1);
+    const file::Descriptor accepted(accept(listener->descriptor(), nullptr, nullptr));
+  });
+  Client client = std::move(Client::Make("unix:" + path)).value();
+  const auto failed = client.Send("GET", "/");
+  REQUIRE(failed.Is(Errc::kUnavailable));
+  REQUIRE(failed.error().what.find("closed the connection") != std::string::npos);
+  REQUIRE(failed.error().hint.find("connection limit") != std::string::npos);
 }
 
 TEST_CASE("client: each failure says what it is", "[lib][http][client]") {

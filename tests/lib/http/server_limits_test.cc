@@ -240,6 +240,72 @@ TEST_CASE("limits: a client that does not take its answer is given up", "[lib][h
   }
 }
 
+TEST_CASE("limits: a client that takes its answer in drops is given up as well",
+          "[lib][http][limits]") {
+  Limits limits;
+  limits.write_timeout = milliseconds(200);
+  ServerFixture fixture(limits, [](const Request&) {
+    Response response;
+    response.body = std::string(4 << 20, 'l');
+    return response;
+  });
+  RawClient client = fixture.Connect();
+  client.Send(Get("/"));
+  client.ReadBytes(1);
+  // Never a whole time-out without a byte taken.
+  const auto sip = [&] {
+    char byte = 0;
+    [[maybe_unused]] const ssize_t bytes = recv(client.descriptor(), &byte, 1, MSG_DONTWAIT);
+    return fixture.server.stats().requests_timed_out == 1;
+  };
+  REQUIRE(Await(sip));
+}
+
+// Method: one client asks for much more than all may hold, and reads nothing. While its answer is
+// in the way, others are told to come back; soon it is given up, and they are served.
+TEST_CASE("limits: answers that nobody takes share the budget of memory", "[lib][http][limits]") {
+  Limits limits;
+  limits.buffered_bytes_max = 1 << 20;
+  ServerFixture fixture(limits, [](const Request& request) {
+    Response response;
+    response.body = std::string(request.path == "/large" ? 8 << 20 : 1, 'l');
+    return response;
+  });
+  RawClient greedy = fixture.Connect();
+  greedy.Send(Get("/large"));
+  const auto status = [&] {
+    RawClient client = fixture.Connect();
+    client.Send(Get("/"));
+    return client.Read().status;
+  };
+  REQUIRE(Await([&] { return status() == 503; }));
+  REQUIRE(Await([&] { return fixture.server.stats().requests_timed_out == 1; }));
+  REQUIRE(Await([&] { return status() == 200; }));
+  REQUIRE(greedy.ReadToEnd() < 8 << 20);
+  // Who reads gets all of it, and the sum comes back to nothing.
+  for (int i = 0; i < 5; ++i) {
+    RawClient reader = fixture.Connect();
+    reader.Send(Get("/large"));
+    REQUIRE(reader.Read().body.size() == 8 << 20);
+    REQUIRE(Await([&] { return status() == 200; }));
+  }
+}
+
+TEST_CASE("limits: a handler that looks at its stop flag does not hold up the end",
+          "[lib][http][limits]") {
+  std::atomic<int> running{0};
+  ServerFixture fixture({}, [&](const Request& request) {
+    ++running;
+    while (!request.stop->load()) std::this_thread::yield();
+    return Response();
+  });
+  RawClient client = fixture.Connect();
+  client.Send(Get("/"));
+  REQUIRE(Await([&] { return running == 1; }));
+  fixture.server.Stop(milliseconds(50));
+  REQUIRE(client.AtEnd());
+}
+
 TEST_CASE("limits: requests past the queue get 503 and their connection goes on",
           "[lib][http][limits]") {
   Limits limits;
