@@ -127,4 +127,10 @@ Result<Answer> Run(const Arguments& arguments, Terminal& terminal) {
   return Answer{TRY(RunPlain(arguments))};
 }
 
+int ExitCodeOf(Command command, const Error& error) {
+  if (error.code == Errc::kCorruption) return 3;
+  // As `pannierd --check-config`.
+  return command == Command::kConfigCheck && error.code == Errc::kInvalidArgument ? 2 : 1;
+}
+
 }  // namespace pannier::cli

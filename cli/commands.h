@@ -21,4 +21,7 @@ struct Answer {
 //   others                                      what the daemon answered
 Result<Answer> Run(const Arguments& arguments, Terminal& terminal);
 
+// What the process ends with when Run() failed.
+int ExitCodeOf(Command command, const Error& error);
+
 }  // namespace pannier::cli

@@ -1,5 +1,5 @@
 // pannierctl: looks after a Pannier daemon from a shell. Exit codes: 0 done, 1 failed, 2 wrong
-// usage, 3 damaged.
+// usage or a wrong configuration, 3 damaged.
 #include <cstdio>
 
 #include "cli/commands.h"
@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   const auto arguments = ParseArguments(argc, argv, ProcessEnvironment());
   if (!arguments.ok()) return Fail(arguments.error(), 2);
   const pannier::Result<Answer> answer = Run(*arguments, ProcessTerminal());
-  if (!answer.ok()) return Fail(answer.error(), answer.Is(pannier::Errc::kCorruption) ? 3 : 1);
+  if (!answer.ok()) return Fail(answer.error(), ExitCodeOf(arguments->command, answer.error()));
   std::fputs(answer->text.c_str(), stdout);
   // A full disk or a closed pipe must not look like success.
   if (std::fflush(stdout) != 0) return Fail(pannier::Unavailable("cannot write the answer"), 1);

@@ -48,7 +48,7 @@ std::string ToText(const std::string& member, const json& value) {
   if (is_count && (member.find("bytes") != std::string::npos || member.ends_with("Bytes")))
     return FormatBytes(value.get<uint64_t>());
   if (is_count && member.ends_with("Seconds"))
-    return FormatDuration(std::chrono::seconds(value.get<uint64_t>()));
+    return value == 0 ? "0 s" : FormatDuration(std::chrono::seconds(value.get<uint64_t>()));
   return pannier::json::Dump(value);
 }
 

@@ -1,4 +1,7 @@
 // Check(): rules over several keys, and the list of what this version does not do yet.
+#include <arpa/inet.h>
+
+#include <charconv>
 #include <set>
 
 #include "daemon/config/load.h"
@@ -16,24 +19,34 @@ Status CheckSocket(const char* key, const std::string& path) {
                          "choose a shorter path, such as one below /run or /tmp");
 }
 
+bool IsPort(std::string_view text) {
+  uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
 // The host of "host:port" or "[host]:port"; empty when it has no such form.
 std::string_view HostOf(std::string_view address) {
   const size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos || colon + 1 == address.size()) return {};
+  if (colon == std::string_view::npos || !IsPort(address.substr(colon + 1))) return {};
   const std::string_view host = address.substr(0, colon);
   if (host.starts_with('['))
     return host.ends_with(']') ? host.substr(1, host.size() - 2) : std::string_view();
   return host.find(':') == std::string_view::npos ? host : std::string_view();
 }
 
-bool IsLoopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
+bool IsLoopback(const std::string& host) {
+  in_addr ip4{};
+  in6_addr ip6{};
+  if (inet_pton(AF_INET, host.c_str(), &ip4) == 1) return ntohl(ip4.s_addr) >> 24 == 127;
+  if (inet_pton(AF_INET6, host.c_str(), &ip6) == 1) return IN6_IS_ADDR_LOOPBACK(&ip6) != 0;
+  return host == "localhost";  // other names may come to mean another address
 }
 
 Status CheckAddress(const char* key, const std::string& address) {
   if (address.empty() || !HostOf(address).empty()) return {};
   return InvalidArgument(std::string(key) + ": \"" + address + "\" is not HOST:PORT",
-                         "write it as 127.0.0.1:8000 or [::1]:8000");
+                         "write it as 127.0.0.1:8000 or [::1]:8000, with a port from 0 to 65535");
 }
 
 Status CheckTcp(const TcpConfig& tcp) {
@@ -42,7 +55,7 @@ Status CheckTcp(const TcpConfig& tcp) {
     return InvalidArgument("listen.tcp.tls: this version has no TLS yet",
                            "use the Unix socket, or a loopback address without TLS");
   }
-  if (tcp.address.empty() || IsLoopback(HostOf(tcp.address))) return {};
+  if (tcp.address.empty() || IsLoopback(std::string(HostOf(tcp.address)))) return {};
   return InvalidArgument("listen.tcp.address: " + tcp.address +
                              " can be reached from other machines, and this version has no TLS",
                          "listen on 127.0.0.1, or use the Unix socket");

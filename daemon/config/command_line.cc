@@ -33,8 +33,11 @@ constexpr KeyFlag kKeyFlags[] = {
 Status AddSetting(Flags& flags, const std::string& text) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
-    return InvalidArgument("--set: \"" + text + "\" is not KEY=VALUE");
-  flags.settings.push_back({text.substr(0, equals), text.substr(equals + 1), "--set"});
+    return InvalidArgument("--set: \"" + text + "\" is not KEY=VALUE",
+                           "write it as --set stores.maxOpen=64");
+  std::string key = text.substr(0, equals);
+  std::string origin = "--set " + key;
+  flags.settings.push_back({std::move(key), text.substr(equals + 1), std::move(origin)});
   return {};
 }
 

@@ -23,6 +23,14 @@ NamedFile FileOf(const Flags& flags, const Environment& environment) {
   return {std::string(contract::kConfigFile), false};
 }
 
+// Whoever misspelt something should learn where it is spelt out.
+Status WithHint(Status status) {
+  if (status.ok() || !status.error().hint.empty()) return status;
+  Error error = std::move(status).error();
+  error.hint = "docs/configuration.md, or pannierd --print-config-reference, lists every key";
+  return error;
+}
+
 Status ReadInto(config::Schema& keys, const NamedFile& named, file::FileSystem& files) {
   Result<std::string> text = file::ReadFile(files, named.path, kFileBytesMax);
   if (text.Is(Errc::kNotFound) && !named.must_exist) return {};
@@ -31,7 +39,7 @@ Status ReadInto(config::Schema& keys, const NamedFile& named, file::FileSystem& 
     error.hint = "name a readable YAML file with --config, or leave it out";
     return error;
   }
-  return keys.Read(TRY(config::ParseYaml(*text, named.path)), named.path);
+  return WithHint(keys.Read(TRY(config::ParseYaml(*text, named.path)), named.path));
 }
 
 Status ApplyEnvironment(config::Schema& keys, const Environment& environment) {
@@ -39,7 +47,7 @@ Status ApplyEnvironment(config::Schema& keys, const Environment& environment) {
       {contract::kSocketVariable, "listen.socket.path"},
       {contract::kAdminSocketVariable, "listen.admin.path"}};
   for (const auto& [name, key] : kVariables) {
-    if (const auto value = environment(name); value) TRY(keys.Set(key, *value, name));
+    if (const auto value = environment(name); value) TRY(WithHint(keys.Set(key, *value, name)));
   }
   return {};
 }
@@ -60,7 +68,7 @@ Result<Config> Load(const Flags& flags, const Environment& environment, file::Fi
   TRY(ReadInto(keys, FileOf(flags, environment), files));
   TRY(ApplyEnvironment(keys, environment));
   for (const Flags::Setting& setting : flags.settings)
-    TRY(keys.Set(setting.key, setting.value, setting.origin));
+    TRY(WithHint(keys.Set(setting.key, setting.value, setting.origin)));
   if (config.listen.admin.path.empty())
     config.listen.admin.path = contract::AdminSocketBeside(config.listen.socket.path);
   TRY(Check(config));

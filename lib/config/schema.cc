@@ -255,6 +255,13 @@ Status Schema::ReadMap(const Value& map, Report at) {
 
 Status Schema::ReadMember(const Member& member, Report at) {
   const std::string path = Join(at.prefix, member.key);
+  if (member.key.find('.') != std::string::npos && (FindField(path) || IsSection(path))) {
+    const size_t dot = member.key.find('.');
+    return At(at.file, member.line,
+              "the key " + Quoted(member.key) +
+                  " must be written as levels: " + Quoted(member.key.substr(dot + 1)) + " below " +
+                  Quoted(member.key.substr(0, dot)));
+  }
   if (const ReadItem* read_item = FindItems(path); read_item != nullptr)
     return ReadList(*read_item, member.value, {at.file, path});
   if (const Field* field = FindField(path); field != nullptr) {
@@ -279,15 +286,29 @@ Status Schema::ReadList(const ReadItem& read_item, const Value& value, Report at
   return {};
 }
 
+// The nearest known path, or what there is in the section that `path` does name.
+std::string Schema::SuggestionFor(std::string_view path) const {
+  std::vector<std::string> paths;
+  for (const Field& known : fields_) paths.push_back(known.path);
+  const std::string nearest = NearestWord(path, paths);
+  if (!nearest.empty()) return " (did you mean " + Quoted(nearest) + "?)";
+  if (IsSection(path)) return " (known: " + JoinedIn(path) + ")";
+  const size_t dot = path.rfind('.');
+  const std::string_view section = dot == std::string_view::npos ? "" : path.substr(0, dot);
+  return " (known: " + JoinedIn(IsSection(section) ? section : "") + ")";
+}
+
+std::string Schema::JoinedIn(std::string_view section) const {
+  std::vector<std::string> paths;
+  for (const std::string& word : WordsIn(section)) paths.push_back(Join(section, word));
+  return Joined(paths);
+}
+
 Status Schema::Set(std::string_view path, const std::string& text, std::string_view origin) {
   const Field* field = FindField(path);
   const std::string where = std::string(origin) + ": ";
   if (field == nullptr) {
-    std::vector<std::string> paths;
-    for (const Field& known : fields_) paths.push_back(known.path);
-    const std::string nearest = NearestWord(path, paths);
-    return InvalidArgument(where + "unknown key " + Quoted(path) +
-                           (nearest.empty() ? "" : " (did you mean " + Quoted(nearest) + "?)"));
+    return InvalidArgument(where + "unknown key " + Quoted(path) + SuggestionFor(path));
   }
   if (!field->read) return InvalidArgument(where + "a list can only be given in the file");
   Value value;

@@ -118,6 +118,8 @@ class Schema {
   std::vector<Field> fields() const;
 
  private:
+  std::string SuggestionFor(std::string_view path) const;
+  std::string JoinedIn(std::string_view section) const;
   // Where a value stands, for error texts: the file, and the path of the map it lies in.
   struct Report {
     std::string_view file;

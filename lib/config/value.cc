@@ -191,10 +191,10 @@ Status CheckCharacters(std::string_view text, std::string_view file) {
 
 Result<Value> ParseYaml(std::string_view text, std::string_view file) {
   TRY(CheckCharacters(text, file));
+  Builder first(file);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    Builder first(file);
     if (!parser.HandleNextDocument(first)) return Value{};
     Builder second(file);
     const bool is_alone = !parser.HandleNextDocument(second);
@@ -202,6 +202,7 @@ Result<Value> ParseYaml(std::string_view text, std::string_view file) {
     if (is_alone) return root;
     return At(file, TRY(second.Take()).line, "only one document is expected");
   } catch (const YAML::Exception& error) {
+    TRY(first.Take());  // what we found first says more: the parser's own depth has an end, too
     return At(file, LineOf(error.mark), error.msg);
   } catch (const std::exception& error) {
     return At(file, 1, error.what());

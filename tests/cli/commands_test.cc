@@ -116,10 +116,11 @@ TEST_CASE("commands: info shows the store and its collections", "[cli]") {
 TEST_CASE("commands: status is asked of the admin socket", "[cli]") {
   FakeDaemon daemon;
   daemon.answers["GET /admin/v1/status"] =
-      Json(R"({"version":"1","mode":"normal","uptimeSeconds":125,"stores":{"known":4}})");
+      Json(R"({"version":"1","mode":"normal","uptimeSeconds":0,"stores":{"known":4}})");
   const std::string text = daemon.Run({"status"}).value();
   REQUIRE(text.find("mode: normal\n") != std::string::npos);
   REQUIRE(text.find("stores.known: 4\n") != std::string::npos);
+  REQUIRE(text.find("uptimeSeconds: 0 s\n") != std::string::npos);
 }
 
 TEST_CASE("commands: healthcheck fails with the daemon's reason", "[cli]") {
@@ -159,7 +160,11 @@ TEST_CASE("commands: config check says what is wrong and where", "[cli]") {
   REQUIRE(file::ReplaceFile(file::RealFileSystem(), dir / "p.yaml", "dataDir: /d\n").ok());
   REQUIRE(Run(arguments, terminal)->text == arguments.file + ": in order\n");
   REQUIRE(file::ReplaceFile(file::RealFileSystem(), dir / "p.yaml", "dataDri: /d\n").ok());
-  REQUIRE(Run(arguments, terminal).error().what.starts_with(arguments.file + ":1: unknown key"));
+  const Result<Answer> wrong = Run(arguments, terminal);
+  REQUIRE(wrong.error().what.starts_with(arguments.file + ":1: unknown key"));
+  REQUIRE(ExitCodeOf(Command::kConfigCheck, wrong.error()) == 2);  // as pannierd --check-config
+  REQUIRE(ExitCodeOf(Command::kStatus, wrong.error()) == 1);
+  REQUIRE(ExitCodeOf(Command::kOperation, Corruption("c")) == 3);
 }
 
 TEST_CASE("commands: snapshots, events, operations and quarantine are tables", "[cli]") {

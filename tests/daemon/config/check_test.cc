@@ -18,13 +18,15 @@ TEST_CASE("config check: the defaults are accepted", "[daemon][config]") {
 
 TEST_CASE("config check: only a loopback address is served without token and TLS",
           "[daemon][config]") {
-  for (const char* address : {"127.0.0.1:8000", "localhost:0", "[::1]:8000", "127.8.9.1:1"}) {
+  for (const char* address :
+       {"127.0.0.1:8000", "localhost:0", "[::1]:8000", "127.8.9.1:1", "[0:0:0:0:0:0:0:1]:65535"}) {
     CAPTURE(address);
     Config config = Defaults();
     config.listen.tcp.address = address;
     REQUIRE(Check(config).ok());
   }
-  for (const char* address : {"0.0.0.0:8000", "[::]:8000", "10.0.0.1:80", "example:80"}) {
+  for (const char* address : {"0.0.0.0:8000", "[::]:8000", "10.0.0.1:80", "example:80",
+                              "127.0.0.1.example:80", "127.x:80"}) {
     CAPTURE(address);
     Config config = Defaults();
     config.listen.tcp.address = address;
@@ -34,7 +36,9 @@ TEST_CASE("config check: only a loopback address is served without token and TLS
 }
 
 TEST_CASE("config check: an address without host or port is refused", "[daemon][config]") {
-  for (const char* address : {"8000", ":8000", "localhost", "localhost:", "::1:80", "[]:80"}) {
+  for (const char* address :
+       {"8000", ":8000", "localhost", "localhost:", "::1:80", "[]:80", "127.0.0.1:65536",
+        "127.0.0.1:-1", "0.0.0.0:70000", "a:8o", "a: 80", "a:+8"}) {
     CAPTURE(address);
     Config config = Defaults();
     config.listen.metrics_address = address;

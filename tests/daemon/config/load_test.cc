@@ -104,6 +104,23 @@ TEST_CASE("config: an unknown key is refused with file, line and the nearest key
   REQUIRE(loaded.error().what == file + ":2: unknown key \"memmory\" (did you mean \"memory\"?)");
 }
 
+TEST_CASE("config: a level is not written as a dot, and a hint says where keys are spelt out",
+          "[daemon][config]") {
+  Fixture fixture;
+  const std::string file = fixture.File("stores: {idleAfter: 1h}\nstores.maxOpen: 3\n");
+  const Result<Config> dotted = fixture.Load({.config_file = file, .settings = {}});
+  REQUIRE(dotted.Is(Errc::kInvalidArgument));
+  REQUIRE(dotted.error().what ==
+          file +
+              ":2: the key \"stores.maxOpen\" must be written as levels: \"maxOpen\" below "
+              "\"stores\"");
+  REQUIRE_FALSE(dotted.error().hint.empty());
+  Flags flags;
+  flags.settings.push_back({"memory.budget", "much", "--set memory.budget"});
+  REQUIRE(fixture.Load(flags).error().what.starts_with("--set memory.budget: "));
+  REQUIRE_FALSE(fixture.Load(flags).error().hint.empty());
+}
+
 TEST_CASE("config: repositories are read and validated", "[daemon][config]") {
   Fixture fixture;
   const auto what = [&](std::string_view yaml) {

@@ -121,6 +121,10 @@ TEST_CASE("schema: a flag sets one key, and its error names the flag", "[lib][co
           "--number: \"x\" is not a whole number");
   REQUIRE(sample.schema.Set("in.nubmer", "1", "--set").error().what ==
           "--set: unknown key \"in.nubmer\" (did you mean \"in.number\"?)");
+  REQUIRE(sample.schema.Set("memory.zzzzzzzzzz", "1", "--set").error().what ==
+          "--set: unknown key \"memory.zzzzzzzzzz\" (known: memory.budget)");
+  REQUIRE(sample.schema.Set("zzzzzz", "1", "--set").error().what ==
+          "--set: unknown key \"zzzzzz\" (known: text, path, in, memory, color, items)");
   REQUIRE(sample.schema.Set("items", "a", "--set").Is(Errc::kInvalidArgument));
 }
 
