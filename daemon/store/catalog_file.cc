@@ -25,13 +25,22 @@ constexpr char kTablesOfFormat2[] =
     "CREATE TABLE leftovers (path TEXT PRIMARY KEY, signature TEXT NOT NULL,"
     " since INTEGER NOT NULL) WITHOUT ROWID;";
 
+constexpr char kRestoreIt[] = "restore catalog.db from a copy of the data directory";
+
 Error Missing() {
-  return Corruption("the catalog is missing or empty, but there are stores",
-                    "restore catalog.db from a copy of the data directory");
+  return Corruption("the catalog is missing or empty, but there are stores", kRestoreIt);
 }
 
 std::string SetFormat() {
   return "PRAGMA user_version=" + std::to_string(CatalogFile::kFormat) + ";";
+}
+
+// SQLite itself says of a damaged file only that it is one.
+Status WithHint(Status status) {
+  if (!status.Is(Errc::kCorruption) || !status.error().hint.empty()) return status;
+  Error error = std::move(status).error();
+  error.hint = kRestoreIt;
+  return error;
 }
 
 Status Prepare(Connection& connection, bool may_be_new) {
@@ -45,12 +54,12 @@ Status Prepare(Connection& connection, bool may_be_new) {
         "BEGIN IMMEDIATE; PRAGMA application_id=" + std::to_string(kCatalogApplication) + ";" +
         SetFormat() + kTablesOfFormat1 + kTablesOfFormat2 + "COMMIT;");
   }
-  if (application != kCatalogApplication) return Corruption("not a catalog of Pannier");
+  if (application != kCatalogApplication) return Corruption("not a catalog of Pannier", kRestoreIt);
   if (format > CatalogFile::kFormat) {
-    return InvalidArgument("catalog format " + std::to_string(format) + " is newer than " +
-                               std::to_string(CatalogFile::kFormat) +
-                               ", the newest this version reads",
-                           "run the version of pannierd that wrote it, or a newer one");
+    return Unimplemented("catalog format " + std::to_string(format) + " is newer than " +
+                             std::to_string(CatalogFile::kFormat) +
+                             ", the newest this version reads",
+                         "run the version of pannierd that wrote it, or a newer one");
   }
   TRY(connection.Run("PRAGMA synchronous=FULL;"));
   if (format == CatalogFile::kFormat) return {};
@@ -66,8 +75,9 @@ Result<std::unique_ptr<CatalogFile>> CatalogFile::Open(const std::string& path,
   const auto mode = may_be_new ? Connection::Mode::kCreate : Connection::Mode::kReadWrite;
   Result<Connection> opened = Connection::Open(path, mode, vfs);
   if (opened.Is(Errc::kNotFound) && !may_be_new) return Missing().Context(path);
+  if (opened.Is(Errc::kCorruption)) TRY(WithHint(opened.error()).Context(path));
   Connection connection = TRY(std::move(opened));
-  TRY(Prepare(connection, may_be_new).Context(path));
+  TRY(WithHint(Prepare(connection, may_be_new)).Context(path));
   return std::unique_ptr<CatalogFile>(new CatalogFile(std::move(connection)));
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/store/data_directory.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -8,7 +9,8 @@
 namespace pannier::store {
 namespace {
 
-constexpr int kDirectoryFormat = 1;
+constexpr uint64_t kDirectoryFormat = 1;
+constexpr uint64_t kOldestFormat = 1;
 constexpr uint64_t kIdentityBytesMax = 64 << 10;
 
 // What may lie in a folder that we make our own: nothing but what a volume or we ourselves put
@@ -20,12 +22,32 @@ bool MayPrecedeUs(const std::string& name) {
 Status CheckEmpty(file::FileSystem& files, const std::string& path) {
   for (const file::Entry& entry : TRY(files.List(path))) {
     if (MayPrecedeUs(entry.name)) continue;
+    if (entry.name == "catalog.db" || entry.name == "stores") {
+      return Corruption(path + " is a data directory of pannierd whose identity.json is missing",
+                        "restore identity.json from a copy of the data directory; it is not made "
+                        "anew, because it guards against serving a wrong volume");
+    }
     return InvalidArgument(
         path + " is not a data directory of pannierd: it has no identity.json, but holds " +
             entry.name,
         "name an empty directory with --data");
   }
   return {};
+}
+
+// What to try where only the system spoke.
+Status WithHint(Status status, const std::string& path) {
+  if (status.ok() || !status.error().hint.empty()) return status;
+  Error error = std::move(status).error();
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path + "/LOCK", ignored)) {
+    error.hint = "LOCK is a directory, but pannierd keeps a file of that name: remove it";
+  } else if (error.code != Errc::kStorageFull) {
+    error.hint = path +
+                 " must be a directory that the user of pannierd may write, on a volume "
+                 "that is not mounted read-only";
+  }
+  return error;
 }
 
 Result<Uuid> ParseIdentity(const std::string& text) {
@@ -35,11 +57,14 @@ Result<Uuid> ParseIdentity(const std::string& text) {
                       "restore it from a copy of the data directory; it is not made anew, "
                       "because it guards against serving a wrong volume");
   }
-  const auto format = json["format"].get<int64_t>();
+  // Numbers below zero are of another kind, which is_number_unsigned() tells apart.
+  if (!json["format"].is_number_unsigned() || json["format"].get<uint64_t>() < kOldestFormat)
+    return Corruption("its format is damaged", "restore it from a copy of the data directory");
+  const auto format = json["format"].get<uint64_t>();
   if (format > kDirectoryFormat) {
-    return InvalidArgument("data directory format " + std::to_string(format) + " is newer than " +
-                               std::to_string(kDirectoryFormat) + ", the newest this version reads",
-                           "run the version of pannierd that wrote it, or a newer one");
+    return Unimplemented("data directory format " + std::to_string(format) + " is newer than " +
+                             std::to_string(kDirectoryFormat) + ", the newest this version reads",
+                         "run the version of pannierd that wrote it, or a newer one");
   }
   const auto text_of_id = json.find("instanceID");
   if (text_of_id == json.end() || !text_of_id->is_string())
@@ -60,10 +85,12 @@ bool DataDirectory::Knows(const std::string& name) {
 }
 
 Result<DataDirectory> DataDirectory::Open(const std::string& path, file::FileSystem& files) {
-  TRY(file::MakeDirectories(files, path).Context("data directory"));
-  DataDirectory directory(path, TRY(file::FileLock::Acquire(path + "/LOCK")));
-  TRY(directory.ReadOrMakeIdentity(files));
-  TRY(file::MakeDirectories(files, directory.stores_path()));
+  TRY(WithHint(file::MakeDirectories(files, path).Context("data directory"), path));
+  Result<file::FileLock> lock = file::FileLock::Acquire(path + "/LOCK");
+  if (!lock.ok()) TRY(WithHint(std::move(lock).error(), path));
+  DataDirectory directory(path, std::move(lock).value());
+  TRY(WithHint(directory.ReadOrMakeIdentity(files), path));
+  TRY(WithHint(file::MakeDirectories(files, directory.stores_path()), path));
   return directory;
 }
 

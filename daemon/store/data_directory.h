@@ -20,8 +20,9 @@ class DataDirectory {
   // empty folder.
   //   kConflict          locked; `what` names the holder
   //   kPermissionDenied  the folder cannot be made or written
-  //   kInvalidArgument   it holds foreign files and no identity, or was written by a newer version
-  //   kCorruption        identity.json is damaged
+  //   kInvalidArgument   it holds foreign files and no identity
+  //   kUnimplemented     it was written by a newer version
+  //   kCorruption        identity.json is damaged, or missing beside a catalog or stores
   static Result<DataDirectory> Open(const std::string& path, file::FileSystem& files);
 
   const Uuid& instance_id() const { return instance_id_; }

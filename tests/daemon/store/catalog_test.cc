@@ -4,7 +4,11 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <fstream>
 
+#include "daemon/store/data_directory.h"
+#include "tests/support/faulty_file_system.h"
+#include "tests/support/faulty_vfs.h"
 #include "tests/support/temp_dir.h"
 
 namespace pannier::store {
@@ -104,6 +108,115 @@ TEST_CASE("catalog: an empty or absent one is no new one where stores exist", "[
   REQUIRE(Catalog::Open(path, "", true).ok());
 }
 
+// The file was written by the first version there was, and is never written anew.
+TEST_CASE("catalog: one of format 1 is read, and brought up to date once", "[daemon][store]") {
+  test::TempDir dir;
+  std::filesystem::copy_file(
+      std::filesystem::path(PANNIER_SOURCE_DIR) / "tests/daemon/store/fixtures/catalog-format-1.db",
+      dir / "catalog.db");
+  for (int opened = 0; opened < 2; ++opened) {
+    const auto catalog = Open(dir, /*may_be_new=*/false);
+    REQUIRE(catalog->FindTenant("acme").ok());
+    const CatalogEntry docs = catalog->Find("acme", "docs").value();
+    REQUIRE(docs.database.ToString() == "9d2b6c1e-3f44-4f0a-8b7e-6a1c5d4e3f02");
+    REQUIRE(docs.store.ToString() == "c3a9e8d7-1b2c-4d5e-8f90-a1b2c3d4e503");
+    REQUIRE(catalog->Find("default_tenant", "default_database").value().database.IsNil());
+    REQUIRE(catalog->Count().value() == 2);
+    REQUIRE(catalog->Intents().value().size() == 1);
+    REQUIRE(catalog->Quarantined().value().empty());
+    REQUIRE(catalog->Damages().value().empty());
+    REQUIRE(catalog->SetLeftovers({{"x", "y", FromNanoseconds(opened)}}).ok());
+    REQUIRE(catalog->Leftovers().value().at(0).since == FromNanoseconds(opened));
+    REQUIRE(catalog->file().connection.QueryInt("PRAGMA user_version").value() == 2);
+  }
+}
+
+// Fails the n-th call of the disk, SQLite's included, and cuts the power.
+TEST_CASE("catalog: bringing it up to date may be cut short anywhere", "[daemon][store][fault]") {
+  bool met_fault = true;
+  for (int n = 1; met_fault; ++n) {
+    CAPTURE(n);
+    REQUIRE(n < 1'000);
+    test::FaultyFileSystem files;
+    test::FaultyVfs vfs(files);
+    const std::string path = (files.root() / "catalog.db").string();
+    std::filesystem::copy_file(std::filesystem::path(PANNIER_SOURCE_DIR) /
+                                   "tests/daemon/store/fixtures/catalog-format-1.db",
+                               path);
+    REQUIRE(files.SyncDirectory(files.root()).ok());
+    ConfigureSqlite();
+    files.FailFrom(n);
+    { const auto first = Catalog::Open(path, vfs.name(), false); }
+    met_fault = files.Faulted();
+    files.FailFrom(1);
+    files.Crash();
+    files.Heal();
+    const auto second = Catalog::Open(path, vfs.name(), false);
+    if (!second.ok()) FAIL(second.error().what);
+    REQUIRE((*second)->Count().value() == 2);
+    REQUIRE((*second)->Quarantined().value().empty());
+  }
+}
+
+TEST_CASE("catalog: what is in quarantine keeps all it was", "[daemon][store]") {
+  test::TempDir dir;
+  QuarantineRow row;
+  row.store = Uuid::Random();
+  row.tenant = "t";
+  row.name = "db";
+  row.database = Uuid::Random();
+  row.why = "restore";
+  row.since = FromNanoseconds(1'700'000'000'123'456'789);
+  row.path = "quarantine/x";
+  row.origin = DataDirectory::StoreAt(row.store);
+  {
+    const auto catalog = Open(dir);
+    REQUIRE(catalog->Quarantine(row).ok());
+    REQUIRE_FALSE(catalog->Quarantine(row).ok());
+    QuarantineRow expiring = row;
+    expiring.store = Uuid::Random();
+    expiring.expires = row.since + std::chrono::hours(1);
+    expiring.since += std::chrono::seconds(1);
+    REQUIRE(catalog->Quarantine(expiring).ok());
+  }
+  const auto catalog = Open(dir);
+  const auto rows = catalog->Quarantined().value();
+  REQUIRE(rows.size() == 2);
+  REQUIRE(rows[0].store == row.store);
+  REQUIRE(rows[0].database == row.database);
+  REQUIRE(rows[0].since == row.since);
+  REQUIRE_FALSE(rows[0].expires.has_value());
+  REQUIRE(rows[1].expires == row.since + std::chrono::hours(1));
+  REQUIRE(rows[0].origin == row.origin);
+  REQUIRE(catalog->Doom(row.store).ok());
+  REQUIRE(catalog->FindQuarantined(row.store).Is(Errc::kNotFound));
+  REQUIRE(catalog->Quarantined().value().at(0).doomed);
+  REQUIRE(catalog->ForgetQuarantined(row.store).ok());
+  REQUIRE(catalog->Quarantined().value().size() == 1);
+}
+
+TEST_CASE("catalog: an exchange is whole or not at all", "[daemon][store]") {
+  test::TempDir dir;
+  const auto catalog = Open(dir);
+  const CatalogEntry entry = Entry("t", "db");
+  REQUIRE(catalog->Insert(entry, true).ok());
+  REQUIRE(catalog->SetDamage({{"t", "db"}, "bad"}).ok());
+  REQUIRE(catalog->SetDamage({{"t", "absent"}, "bad"}).ok());
+  REQUIRE(catalog->Damages().value().size() == 1);
+  const Uuid fresh = Uuid::Random();
+  REQUIRE(catalog->IntendStore(fresh).ok());
+  QuarantineRow old;
+  old.store = entry.store;
+  REQUIRE(catalog->Exchange(Entry("t", "db"), fresh, old, {}).Is(Errc::kNotFound));
+  REQUIRE(catalog->Intents().value().size() == 1);
+  REQUIRE(catalog->Exchange(entry, fresh, old, {}).ok());
+  REQUIRE(catalog->Find("t", "db").value().store == fresh);
+  REQUIRE(catalog->Find("t", "db").value().database == entry.database);
+  REQUIRE(catalog->Intents().value().empty());
+  REQUIRE(catalog->Damages().value().empty());
+  REQUIRE(catalog->Quarantined().value().at(0).store == entry.store);
+}
+
 TEST_CASE("catalog: another program's file and a newer format are refused", "[daemon][store]") {
   test::TempDir dir;
   ConfigureSqlite();
@@ -119,8 +232,12 @@ TEST_CASE("catalog: another program's file and a newer format are refused", "[da
       .Run("PRAGMA user_version = 3")
       .value();
   const auto refused = Catalog::Open(dir / "catalog.db", "", true);
-  REQUIRE(refused.Is(Errc::kInvalidArgument));
+  REQUIRE(refused.Is(Errc::kUnimplemented));
   REQUIRE_THAT(refused.error().what, Catch::Contains("newer"));
+  std::ofstream(dir / "garbage.db") << std::string(10'000, 'g');
+  const auto garbage = Catalog::Open(dir / "garbage.db", "", true);
+  REQUIRE(garbage.Is(Errc::kCorruption));
+  REQUIRE_THAT(garbage.error().hint, Catch::Contains("restore catalog.db"));
 }
 
 }  // namespace

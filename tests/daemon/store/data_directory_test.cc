@@ -83,7 +83,7 @@ TEST_CASE("data directory: a newer format is refused with the way out", "[daemon
   Spill(dir / "identity.json",
         R"({"format": 2, "instanceID": "7a0dbd4c-7a0d-4d4c-8a0d-bd4c7a0dbd4c"})");
   const auto refused = Open(dir.path());
-  REQUIRE(refused.Is(Errc::kInvalidArgument));
+  REQUIRE(refused.Is(Errc::kUnimplemented));  // nothing is wrong with the command line
   REQUIRE_THAT(refused.error().what, Catch::Contains("newer"));
   REQUIRE_THAT(refused.error().hint, Catch::Contains("pannierd"));
 }
@@ -92,6 +92,8 @@ TEST_CASE("data directory: a damaged identity is corruption, and not made anew",
           "[daemon][store]") {
   const std::string text =
       GENERATE(as<std::string>(), "", "{", "[]", "{}", R"({"format": "1"})", R"({"format": 1})",
+               R"({"format": -1, "instanceID": "7a0dbd4c-7a0d-4d4c-8a0d-bd4c7a0dbd4c"})",
+               R"({"format": 0, "instanceID": "7a0dbd4c-7a0d-4d4c-8a0d-bd4c7a0dbd4c"})",
                R"({"format": 1, "instanceID": 7})", R"({"format": 1, "instanceID": "not a uuid"})");
   CAPTURE(text);
   test::TempDir dir;
@@ -100,6 +102,33 @@ TEST_CASE("data directory: a damaged identity is corruption, and not made anew",
   std::ifstream in(dir / "identity.json");
   const std::string left((std::istreambuf_iterator<char>(in)), {});
   REQUIRE(left == text);
+}
+
+TEST_CASE("data directory: the largest of all formats is a newer one", "[daemon][store]") {
+  test::TempDir dir;
+  Spill(dir / "identity.json", R"({"format": 18446744073709551615,)"
+                               R"( "instanceID": "7a0dbd4c-7a0d-4d4c-8a0d-bd4c7a0dbd4c"})");
+  REQUIRE(Open(dir.path()).Is(Errc::kUnimplemented));
+}
+
+TEST_CASE("data directory: an identity that is missing from one of ours is to be restored",
+          "[daemon][store]") {
+  const std::string ours = GENERATE(as<std::string>(), "stores", "catalog.db");
+  test::TempDir dir;
+  fs::create_directory(dir / ours);
+  const auto refused = Open(dir.path());
+  REQUIRE(refused.Is(Errc::kCorruption));
+  REQUIRE_THAT(refused.error().what, Catch::Contains("identity.json is missing"));
+  REQUIRE_THAT(refused.error().hint, Catch::Contains("restore identity.json"));
+  REQUIRE_FALSE(fs::exists(dir / "identity.json"));
+}
+
+TEST_CASE("data directory: what keeps it from being opened has a way out", "[daemon][store]") {
+  test::TempDir dir;
+  fs::create_directory(dir / "LOCK");
+  REQUIRE_THAT(Open(dir.path()).error().hint, Catch::Contains("LOCK is a directory"));
+  Spill(dir / "file", "");
+  REQUIRE_THAT(Open(dir / "file").error().hint, Catch::Contains("must be a directory"));
 }
 
 TEST_CASE("data directory: one that cannot be written says so", "[daemon][store]") {
