@@ -8,6 +8,8 @@ namespace {
 
 // Holders let go without a word, when their request ends: that is soon.
 constexpr auto kLookForHolders = std::chrono::milliseconds(5);
+// A store takes a handful of descriptors; closing this many others gives it enough.
+constexpr int kRoomAttemptsMax = 4;
 
 }  // namespace
 
@@ -69,6 +71,12 @@ Result<std::shared_ptr<SqliteStore>> OpenStores::FindOrOpen(const StoreName& nam
   lock.Unlock();
   Result<std::shared_ptr<SqliteStore>> opened = open();
   lock.Lock();
+  for (int attempt = 0; attempt < kRoomAttemptsMax && opened.Is(Errc::kUnavailable); ++attempt) {
+    if (!MakeRoom()) break;
+    lock.Unlock();
+    opened = open();
+    lock.Lock();
+  }
   if (opened.ok()) {
     table_[name].store = *opened;
     opened_total_.fetch_add(1, std::memory_order_relaxed);
@@ -148,6 +156,19 @@ Result<OpenStores::Bar> OpenStores::KeepOut(const StoreName& name, SteadyTime de
   barred_.erase(name);
   settled_.NotifyAll();
   return unused.error();
+}
+
+Result<OpenStores::Bar> OpenStores::HoldBack(const StoreName& name) {
+  const auto give_up = std::chrono::steady_clock::now() + patience_;
+  MutexLock lock(mutex_);
+  while (!barred_.insert(name).second) {
+    if (std::chrono::steady_clock::now() >= give_up) {
+      return Unavailable("the store is being replaced by another", "try again in a few seconds");
+    }
+    settled_.WaitFor(mutex_, kLookForHolders);
+  }
+  AwaitSettled(name);
+  return Bar(this, name);
 }
 
 // Returns when the store is closed.

@@ -36,7 +36,7 @@ class OpenStores {
   OpenStores(uint32_t open_max, std::chrono::milliseconds patience, const Clock& clock)
       : open_max_(open_max), patience_(patience), clock_(clock) {}
 
-  // While it lives, the store is closed and nobody can open it. Move only; ends before the table.
+  // While it lives, nobody can come to hold the store. Move only; ends before the table.
   class Bar {
    public:
     Bar(Bar&& other) noexcept : table_(other.table_), name_(std::move(other.name_)) {
@@ -58,7 +58,8 @@ class OpenStores {
   // holds when the table is full.
   //   kResourceExhausted  full, and all were held for as long as patience goes
   //   kUnavailable        barred for as long as patience goes
-  //   others              what `open` failed with
+  //   others              what `open` failed with. Where that may be for lack of descriptors,
+  //                       unused stores are closed first, and it is tried again
   Result<std::shared_ptr<SqliteStore>> FindOrOpen(const StoreName& name, const Opener& open);
 
   // The store if it is open, even when it is barred; not marked as used.
@@ -68,6 +69,10 @@ class OpenStores {
   //   kConflict          barred already
   //   kDeadlineExceeded  it was held until `deadline`; newcomers come in again
   Result<Bar> KeepOut(const StoreName& name, SteadyTime deadline);
+
+  // Keeps newcomers out, and leaves those that hold the store alone.
+  //   kUnavailable  barred for as long as patience goes
+  Result<Bar> HoldBack(const StoreName& name);
 
   // Closes it unless somebody holds it. True when it is not open now.
   bool CloseIfUnused(const StoreName& name);

@@ -108,11 +108,20 @@ Status Stores::Impl::MakeFiles(const Uuid& store) {
 
 Status Stores::Impl::DeleteDatabase(const std::string& tenant, const std::string& name) {
   const std::shared_lock changing(databases_change_);
-  const CatalogEntry entry = TRY(catalog_->Find(tenant, name));
-  TRY(catalog_->Remove(entry));
-  Forget(entry);
+  const CatalogEntry entry = TRY(Unlist({tenant, name}));
   TRY(file::RemoveAll(files_, directory_.store_path(entry.store)));
   return catalog_->ForgetIntent(entry.store);
+}
+
+// From here on the name is free. Nobody may come by the name to the store that goes, or open it
+// anew, while the catalog and the table of open stores disagree: what such a one wrote would be
+// lost.
+Result<CatalogEntry> Stores::Impl::Unlist(const StoreName& name) {
+  const OpenStores::Bar bar = TRY(open_.HoldBack(name));
+  CatalogEntry entry = TRY(catalog_->Find(name.tenant, name.database));
+  TRY(catalog_->Remove(entry));
+  Forget(entry);
+  return entry;
 }
 
 // Who holds the store goes on with files that have lost their names.
@@ -123,9 +132,13 @@ void Stores::Impl::Forget(const CatalogEntry& entry) {
 
 Status Stores::Impl::Reset() {
   const std::unique_lock changing(databases_change_);
-  const std::vector<CatalogEntry> entries = TRY(catalog_->List(std::nullopt, std::nullopt, 0));
-  TRY(catalog_->Clear());
-  for (const CatalogEntry& entry : entries) Forget(entry);
+  {
+    const std::vector<CatalogEntry> entries = TRY(catalog_->List(std::nullopt, std::nullopt, 0));
+    std::vector<OpenStores::Bar> bars;  // as in Unlist()
+    for (const CatalogEntry& entry : entries) bars.push_back(TRY(open_.HoldBack(NameOf(entry))));
+    TRY(catalog_->Clear());
+    for (const CatalogEntry& entry : entries) Forget(entry);
+  }
   TRY(FinishIntents());
   return MakeDefaults();
 }

@@ -85,6 +85,7 @@ class Stores::Impl final : public StoreHost {
   Status MakeDefaults();
   Status MakeDatabase(const CatalogEntry& entry, bool with_tenant);
   void Forget(const CatalogEntry& entry);
+  Result<CatalogEntry> Unlist(const StoreName& name);
   Status MakeFiles(const Uuid& store);
   Status FinishIntents();
   Status ClearStaging();

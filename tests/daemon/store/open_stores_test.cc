@@ -79,6 +79,35 @@ TEST_CASE("open stores: who holds a removed store goes on with it", "[daemon][st
   REQUIRE(held->CreateCollection(Collection("c"), Patient()).ok());
 }
 
+TEST_CASE("open stores: a store held back is found by nobody, and by all again afterwards",
+          "[daemon][store]") {
+  TableFixture fixture(2);
+  const auto holder = fixture.Open(0).value();
+  {
+    const auto bar = fixture.table.HoldBack(Name(0)).value();
+    REQUIRE(fixture.table.Find(Name(0)) == nullptr);
+    REQUIRE(fixture.Open(0).Is(Errc::kUnavailable));
+    REQUIRE(fixture.table.HoldBack(Name(0)).Is(Errc::kUnavailable));
+    REQUIRE(fixture.Open(1).ok());
+  }
+  REQUIRE(fixture.table.Find(Name(0)) == holder);
+}
+
+TEST_CASE("open stores: where opening fails for lack of descriptors, unused stores are closed",
+          "[daemon][store]") {
+  TableFixture fixture(4);
+  REQUIRE(fixture.Open(0).ok());
+  REQUIRE(fixture.Open(1).ok());
+  int failures = 2;
+  const auto opened =
+      fixture.table.FindOrOpen(Name(2), [&]() -> Result<std::shared_ptr<SqliteStore>> {
+        if (failures-- > 0) return Unavailable("unable to open database file");
+        return fixture.files[2]->Open();
+      });
+  REQUIRE(opened.ok());
+  REQUIRE(fixture.table.evicted_total() == 2);
+}
+
 TEST_CASE("open stores: a failed opening leaves no trace", "[daemon][store]") {
   TableFixture fixture(1);
   const auto fail = []() -> Result<std::shared_ptr<SqliteStore>> { return Unavailable("no"); };
