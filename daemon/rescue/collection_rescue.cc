@@ -229,10 +229,6 @@ class Rescue {
       found = true;
       return {};
     };
-    const auto note = [&](uint32_t, const model::RecordView&, float) -> Status {
-      found = true;
-      return {};
-    };
     TRY(into_.Get(id_, request, note, NewCall()));
     return found;
   }
