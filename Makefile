@@ -2,9 +2,8 @@
 SHELL := /bin/bash
 VENV  := $(or $(PANNIER_VENV),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pannier/venv)
 STEP  := scripts/step.sh
-# torture: at least 300 crashes, or for TIME seconds where that is given; from which seed
+# torture: for about TIME seconds; 0: all of it, hours
 TIME  ?= 0
-ROUNDS := $(if $(filter-out 0,$(TIME)),0,300)
 SEED  ?= $(shell date +%s)
 export SEED
 
@@ -43,8 +42,8 @@ bench: bench-built  ## measure against Chroma's real server; writes docs/benchma
 bench-quick: bench-built  ## the same in two minutes, printed only
 	@$(VENV)/bin/python tests/bench/run_bench.py --quick
 
-torture: build  ## 300 crashes, or crashes for TIME=seconds; from SEED=n
-	@$(VENV)/bin/python tests/crash/run_crash.py --rounds $(ROUNDS) --seconds $(TIME) --seed $(SEED)
+torture: tests-built  ## long random runs: crashes, kills, damage; TIME=seconds, SEED=n
+	@scripts/torture.sh $(TIME)
 
 format:  ## clang-format all C++ and write the generated pages of docs/
 	@git ls-files '*.cc' '*.h' | xargs clang-format-14 -i

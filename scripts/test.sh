@@ -9,7 +9,7 @@ echo "seed: $SEED (SEED=$SEED make test runs the same again)"
 venv="${PANNIER_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/pannier/venv}"
 python=$venv/bin/python
 step=scripts/step.sh
-steps=(unit chroma-core clients differential crash workers footprint)
+steps=(unit chroma-core clients differential crash kills disaster rescue workers footprint)
 for name in "${steps[@]}"; do rm -f "build/log/$name.count"; done
 
 $step unit scripts/unit_tests.py build
@@ -22,6 +22,9 @@ $step clients "$python" tests/clients/run.py
 # A seed of its own: what new seeds find are quirks of Chroma's parsers; they belong to long runs.
 $step differential "$python" tests/chroma/differential.py --seed 1
 $step crash "$python" tests/crash/run_crash.py --rounds 20 --seed "$SEED"
+$step kills "$python" tests/recovery/run_kills.py --rounds 20 --seed "$SEED"
+$step disaster "$python" tests/recovery/run_disaster.py
+$step rescue "$python" tests/rescue/run_rescue.py
 $step workers "$python" tests/workers/run_workers.py --seed "$SEED"
 $step footprint "$python" tests/footprint/run_footprint.py
 wait $suite
