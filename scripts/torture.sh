@@ -27,5 +27,5 @@ export PANNIER_SEED=$SEED
 $step torture-crash "$python" tests/crash/run_crash.py "${crashes[@]}" --seed "$SEED"
 $step torture-kills "$python" tests/recovery/run_kills.py "${kills[@]}" --seed "$SEED"
 PANNIER_TORTURE_ROUNDS=$flips $step torture-flips build/tests/flips_test
-PANNIER_TORTURE_ROUNDS=$snapshots $step torture-exact build/tests/daemon_snapshot_test "[exactness]"
+PANNIER_TORTURE_ROUNDS=$snapshots $step torture-exact build/tests/daemon_snapshot_test "snapshot: it holds exactly*"
 scripts/tally.sh "${steps[@]}"
