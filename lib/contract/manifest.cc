@@ -132,7 +132,8 @@ Result<std::vector<T>> ListOf(const json::Value& object, std::string_view name, 
 }
 
 bool IsDigest(std::string_view text) {
-  return text.size() == kHexDigits && text.find_first_not_of("0123456789abcdef") == text.npos;
+  return text.size() == kHexDigits &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 // Relative, below the folder, and without what some system might read another way.
@@ -203,7 +204,8 @@ Status CheckPaths(const std::vector<ManifestFile>& files) {
   }
   for (const ManifestFile& file : files) {
     const std::string_view path = file.path;
-    for (size_t slash = path.find('/'); slash != path.npos; slash = path.find('/', slash + 1)) {
+    for (size_t slash = path.find('/'); slash != std::string_view::npos;
+         slash = path.find('/', slash + 1)) {
       if (paths.contains(path.substr(0, slash)))
         return Wrong("files", "has a file where " + file.path + " needs a folder");
     }

@@ -281,9 +281,9 @@ class Collector {
       const bool lately = record.time > now_.time - options_.grace / kRecordsInGrace;
       if (lately && record.time <= now_.time) return {};
     }
-    const Status put = objects_.Put(RecordKey(now_.time),
-                                    WriteRecord(now_, repository_.id(), options_.deletions_max),
-                                    ObjectStore::IfPresent::kFail, deadline_);
+    Status put = objects_.Put(RecordKey(now_.time),
+                              WriteRecord(now_, repository_.id(), options_.deletions_max),
+                              ObjectStore::IfPresent::kFail, deadline_);
     if (put.Is(Errc::kConflict)) return {};  // another run of this second
     return put;
   }

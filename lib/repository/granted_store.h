@@ -25,6 +25,7 @@ namespace pannier::repository {
 // One request that needs a URL.
 struct Want {
   std::string method, key;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 errs on a defaulted comparison
   auto operator<=>(const Want&) const = default;
 };
 

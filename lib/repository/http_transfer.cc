@@ -47,12 +47,13 @@ size_t OnHeader(char* data, size_t size, size_t count, void* context) {
     answer.reply.headers.clear();
     const size_t space = line.find(' ');
     answer.reply.status = 0;
-    for (size_t i = space + 1; space != line.npos && i < line.size() && i < space + 4; ++i)
+    for (size_t i = space + 1; space != std::string_view::npos && i < line.size() && i < space + 4;
+         ++i)
       answer.reply.status = answer.reply.status * 10 + (line[i] - '0');
     return line.size();
   }
   const size_t colon = line.find(':');
-  if (colon == line.npos) return line.size();
+  if (colon == std::string_view::npos) return line.size();
   std::string name(line.substr(0, colon));
   for (char& c : name) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');

@@ -9,7 +9,7 @@ bool IsSegment(std::string_view segment) {
   constexpr std::string_view kLetters =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
   if (segment.empty() || segment == "." || segment == "..") return false;
-  return segment.find_first_not_of(kLetters) == segment.npos;
+  return segment.find_first_not_of(kLetters) == std::string_view::npos;
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ Result<std::string> ReadWord(file::FileSystem& files, const std::string& path) {
   text.erase(text.find_last_not_of(kSpace) + 1);
   text.erase(0, std::min(text.find_first_not_of(kSpace), text.size()));
   if (text.empty()) return NotFound(path + " is empty");
-  if (text.find_first_of(kSpace) != text.npos)
+  if (text.find_first_of(kSpace) != std::string_view::npos)
     return InvalidArgument(path + " holds more than one word");
   return text;
 }

@@ -8,21 +8,23 @@ namespace {
 // AWS's rules, and nothing that would mean something else in a URL.
 bool IsBucket(std::string_view name) {
   constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789.-";
-  return name.size() >= 3 && name.size() <= 63 && name.find_first_not_of(kLetters) == name.npos &&
-         name.front() != '.' && name.front() != '-' && name.back() != '.' && name.back() != '-' &&
-         name.find("..") == name.npos;
+  return name.size() >= 3 && name.size() <= 63 &&
+         name.find_first_not_of(kLetters) == std::string_view::npos && name.front() != '.' &&
+         name.front() != '-' && name.back() != '.' && name.back() != '-' &&
+         name.find("..") == std::string_view::npos;
 }
 
 bool IsRegion(std::string_view name) {
   constexpr std::string_view kLetters =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-  return !name.empty() && name.size() <= 64 && name.find_first_not_of(kLetters) == name.npos;
+  return !name.empty() && name.size() <= 64 &&
+         name.find_first_not_of(kLetters) == std::string_view::npos;
 }
 
 bool IsHost(std::string_view host) {
   constexpr std::string_view kLetters =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:[]";
-  return !host.empty() && host.find_first_not_of(kLetters) == host.npos;
+  return !host.empty() && host.find_first_not_of(kLetters) == std::string_view::npos;
 }
 
 std::string WithoutDefaultPort(std::string_view host, bool tls) {
@@ -65,7 +67,7 @@ Result<S3Location> S3Location::Make(std::string bucket, std::string prefix, std:
   S3Location location;
   location.scheme_ = tls ? "https://" : "http://";
   location.host_ = WithoutDefaultPort(host, tls);
-  const bool simple_name = bucket.find('.') == bucket.npos;
+  const bool simple_name = bucket.find('.') == std::string_view::npos;
   location.in_path_ = addressing == Addressing::kPath ||
                       (addressing == Addressing::kAuto && !(IsAws(location.host_) && simple_name));
   if (!location.in_path_) location.host_ = bucket + "." + location.host_;

@@ -40,7 +40,7 @@ std::optional<uint64_t> NumberIn(std::string_view text) {
 std::optional<uint64_t> WholeLength(const HttpReply& reply) {
   const std::string_view range = reply.Header("content-range");
   const size_t slash = range.rfind('/');
-  if (slash != range.npos) return NumberIn(range.substr(slash + 1));
+  if (slash != std::string_view::npos) return NumberIn(range.substr(slash + 1));
   return NumberIn(reply.Header("content-length"));
 }
 
@@ -140,7 +140,7 @@ Status S3Requests::Put(const std::string& key, std::string_view bytes, IfPresent
     if (reply.Is(Errc::kConflict)) return Compare(key, bytes, deadline);
     if (!TRY(reply).Header("etag").empty() && EtagFits(*reply, bytes)) return {};
     // Either the bytes were damaged on their way, or this server's ETags are something else.
-    const Status compared = Compare(key, bytes, deadline);
+    Status compared = Compare(key, bytes, deadline);
     if (compared.ok()) {
       etag_is_md5_ = false;
       return {};

@@ -46,7 +46,7 @@ class Parser {
     Take("\xef\xbb\xbf");  // a byte order mark
     if (Take("<?xml")) {
       const size_t end = rest_.find("?>");
-      if (end == rest_.npos) return Wrong("a declaration without an end");
+      if (end == std::string_view::npos) return Wrong("a declaration without an end");
       rest_.remove_prefix(end + 2);
     }
     SkipSpace();
@@ -96,7 +96,7 @@ class Parser {
       const char quote = rest_.empty() ? '\0' : rest_.front();
       if (quote != '"' && quote != '\'') return Wrong("an attribute without quotes");
       const size_t end = rest_.find(quote, 1);
-      if (end == rest_.npos || rest_.substr(0, end).find('<') != rest_.npos)
+      if (end == std::string_view::npos || rest_.substr(0, end).find('<') != std::string_view::npos)
         return Wrong("an attribute without an end");
       rest_.remove_prefix(end + 1);
     }
@@ -137,7 +137,7 @@ class Parser {
 
   Status ReadEntity(std::string* out) {
     const size_t end = rest_.find(';');
-    if (end == rest_.npos || end > 10) return Wrong("an entity without an end");
+    if (end == std::string_view::npos || end > 10) return Wrong("an entity without an end");
     const std::string_view name = rest_.substr(0, end);
     rest_.remove_prefix(end + 1);
     static constexpr std::pair<std::string_view, char> kNamed[] = {

@@ -1,6 +1,8 @@
 #include "tests/support/s3_server.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -55,9 +57,34 @@ bool Answers(const std::string& path) {
   return got > 0 && std::string(answer).find(" 200 ") != std::string::npos;
 }
 
+sockaddr_in Loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+  address.sin_port = ::htons(static_cast<uint16_t>(port));
+  return address;
+}
+
+int FreePort() {
+  const file::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = Loopback(0);
+  socklen_t size = sizeof address;
+  const bool bound = ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                     ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  if (!bound) throw std::runtime_error("no port is free");
+  return ::ntohs(address.sin_port);
+}
+
+bool Accepts(const std::string& port) {
+  const file::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr_in address = Loopback(std::atoi(port.c_str()));
+  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
 }  // namespace
 
-S3Server::S3Server() : access_key_("AK" + RandomHex(8)), secret_key_(RandomHex(20)) {
+S3Server::S3Server(Transport transport)
+    : access_key_("AK" + RandomHex(8)), secret_key_(RandomHex(20)), transport_(transport) {
   if (::access(Program().c_str(), X_OK) != 0) {
     throw std::runtime_error("the S3 server of the tests is not at " + Program() +
                              "; try: scripts/deps.sh");
@@ -65,15 +92,48 @@ S3Server::S3Server() : access_key_("AK" + RandomHex(8)), secret_key_(RandomHex(2
   Spill(access_key_file(), access_key_ + "\n");
   Spill(secret_key_file(), secret_key_ + "\n");
   fs::create_directories(dir_ / "buckets");
+  if (transport_ == Transport::kTls) {
+    MakeCertificates();
+    StartOnFreePort();
+    return;
+  }
   Start();
-  AwaitAnswer();
+  if (!AwaitAnswer())
+    throw std::runtime_error("the S3 server of the tests did not start: " + Slurp(dir_ / "log"));
   proxy_ = std::make_unique<FaultProxy>(socket());
 }
 
+void S3Server::MakeCertificates() const {
+  const std::string dir = dir_.path().string();
+  const std::string request =
+      " -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout ";
+  const std::string command =
+      "cd " + dir + " && openssl req -x509" + request + "ca.key -out ca.pem -subj /CN=ca" +
+      " -addext keyUsage=critical,keyCertSign && openssl req -x509" + request +
+      "tls.key -out tls.pem -CA ca.pem -CAkey ca.key -subj /CN=localhost" +
+      " -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE";
+  if (std::system(("(" + command + ") >" + dir + "/openssl.log 2>&1").c_str()) != 0)
+    throw std::runtime_error("openssl made no certificate: " + Slurp(dir_ / "openssl.log"));
+}
+
+// Between finding a free port and taking it, another may: then with another one.
+void S3Server::StartOnFreePort() {
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    port_ = std::to_string(FreePort());
+    Start();
+    if (AwaitAnswer()) return;
+  }
+  throw std::runtime_error("the S3 server of the tests did not start: " + Slurp(dir_ / "log"));
+}
+
 void S3Server::Start() {
-  std::vector<std::string> words = {Program(),      "--port",  socket(),           "--health",
-                                    "/health",      "--quiet", "--virtual-domain", "localhost",
-                                    "--keep-alive", "posix",   dir_ / "buckets"};
+  const bool tls = transport_ == Transport::kTls;
+  std::vector<std::string> words = {
+      Program(),          "--port",    tls ? "127.0.0.1:" + port_ : socket(),
+      "--health",         "/health",   "--quiet",
+      "--virtual-domain", "localhost", "--keep-alive"};
+  if (tls) words.insert(words.end(), {"--cert", dir_ / "tls.pem", "--key", dir_ / "tls.key"});
+  words.insert(words.end(), {"posix", dir_ / "buckets"});
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -95,15 +155,17 @@ void S3Server::Start() {
   ::_exit(127);
 }
 
-void S3Server::AwaitAnswer() const {
+// False when it ended instead.
+bool S3Server::AwaitAnswer() const {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (std::chrono::steady_clock::now() < until) {
-    if (Answers(socket())) return;
-    if (::waitpid(pid_, nullptr, WNOHANG) != 0) break;
+    if (transport_ == Transport::kTls ? Accepts(port_) : Answers(socket())) return true;
+    if (::waitpid(pid_, nullptr, WNOHANG) != 0) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   ::kill(pid_, SIGKILL);
-  throw std::runtime_error("the S3 server of the tests did not start: " + Slurp(dir_ / "log"));
+  ::waitpid(pid_, nullptr, 0);
+  return false;
 }
 
 S3Server::~S3Server() {

@@ -17,8 +17,11 @@ namespace pannier::test {
 
 class S3Server {
  public:
+  // kTls: on a port of its own, without a proxy, with a certificate for "localhost" by a CA of its
+  // own.
+  enum class Transport { kProxy, kTls };
   // Throws std::runtime_error with a sentence when it cannot be started.
-  S3Server();
+  explicit S3Server(Transport transport = Transport::kProxy);
   ~S3Server();
   S3Server(const S3Server&) = delete;
   S3Server& operator=(const S3Server&) = delete;
@@ -29,6 +32,8 @@ class S3Server {
   // Files that hold just these, as S3Options wants them.
   std::string access_key_file() const { return dir_ / "access-key"; }
   std::string secret_key_file() const { return dir_ / "secret-key"; }
+  std::string ca_file() const { return dir_ / "ca.pem"; }                    // of kTls
+  std::string tls_endpoint() const { return "https://localhost:" + port_; }  // of kTls
   std::string socket() const { return dir_ / "s"; }
   // Makes an empty bucket with a name of its own and returns it.
   std::string NewBucket();
@@ -38,11 +43,15 @@ class S3Server {
   }
 
  private:
+  void MakeCertificates() const;
+  void StartOnFreePort();
   void Start();
-  void AwaitAnswer() const;
+  bool AwaitAnswer() const;
 
   TempDir dir_;
   std::string access_key_, secret_key_;
+  const Transport transport_;
+  std::string port_;  // of kTls
   pid_t pid_ = -1;
   int buckets_ = 0;
   std::unique_ptr<FaultProxy> proxy_;

@@ -249,3 +249,28 @@ TEST_CASE("s3: who fights for a key in parts gets it whole or not at all", "[rep
   }
   REQUIRE(winners == 1);
 }
+
+TEST_CASE("s3: over TLS only a certificate of a known CA is trusted", "[repository][s3]") {
+  test::S3Server server(test::S3Server::Transport::kTls);
+  test::RecordingSleeper sleeper;
+  S3Options options;
+  options.bucket = server.NewBucket();
+  options.endpoint = server.tls_endpoint();
+  options.credentials = {server.access_key_file(), server.secret_key_file(), ""};
+  options.ca_file = server.ca_file();
+  const auto make = [&] {
+    return S3Store::Make(options, file::RealFileSystem(), SystemClock(), sleeper).value();
+  };
+  REQUIRE(make()->Put("a", "x", IfPresent::kFail, Later()).ok());
+  REQUIRE(make()->Get("a", 1, Later()).value() == "x");
+  options.ca_file = "";
+  const auto unknown = make()->Get("a", 1, Later());
+  REQUIRE(unknown.Is(Errc::kPermissionDenied));
+  REQUIRE(Contains(unknown.error().hint, "CA"));
+  REQUIRE(sleeper.pauses().empty());
+  options.ca_file = "/no/such/file";
+  REQUIRE(make()->Get("a", 1, Later()).Is(Errc::kPermissionDenied));
+  options.ca_file = server.ca_file();
+  options.endpoint.replace(options.endpoint.find("localhost"), 9, "127.0.0.1");  // another name
+  REQUIRE(make()->Get("a", 1, Later()).Is(Errc::kPermissionDenied));
+}
