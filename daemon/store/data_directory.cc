@@ -77,8 +77,9 @@ Result<Uuid> ParseIdentity(const std::string& text) {
 }  // namespace
 
 bool DataDirectory::Knows(const std::string& name) {
-  constexpr std::string_view kNames[] = {"LOCK",   "lost+found", "identity.json", "catalog.db",
-                                         "stores", "staging",    "quarantine"};
+  constexpr std::string_view kNames[] = {
+      "LOCK",    "lost+found", "identity.json",     "catalog.db", "stores",
+      "staging", "quarantine", "repositories.json", "scrub.json"};
   // The catalog's log and what belongs to that carry its name.
   if (name.rfind("catalog.db-", 0) == 0) return true;
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
