@@ -4,6 +4,7 @@
 #include "daemon/operations/actions/actions.h"
 #include "daemon/operations/executor.h"
 #include "daemon/operations/members.h"
+#include "daemon/operations/recovery.h"
 #include "daemon/operations/services.h"
 #include "daemon/process/child.h"
 #include "lib/contract/version.h"
@@ -64,6 +65,17 @@ operations::ActionSettings ActionSettingsOf(const Config& config,
   return settings;
 }
 
+operations::RecoveryOptions RecoveryOptionsOf(const Config& config) {
+  operations::RecoveryOptions options;
+  options.automatic = config.recovery.mode == RecoveryMode::kAutomatic;
+  options.repository = config.recovery.repository;
+  options.scrub.bytes_per_second = config.recovery.scrub_bytes;
+  options.scrub.every =
+      std::chrono::duration_cast<std::chrono::seconds>(config.recovery.scrub_every);
+  options.scrub.memory = (config.data_dir / "scrub.json").string();
+  return options;
+}
+
 std::string WordOf(operations::State state) {
   if (state == operations::State::kSucceeded) return "succeeded";
   return state == operations::State::kCancelled ? "cancelled" : "failed";
@@ -77,6 +89,7 @@ class Operations::Impl {
        service::DaemonMetrics& metrics, file::FileSystem& files, const Clock& clock)
       : stores_(stores),
         clock_(clock),
+        all_metrics_(metrics),
         metrics_(metrics.operations()),
         events_(clock),
         repositories_(SettingsOf(config.repositories),
@@ -86,7 +99,8 @@ class Operations::Impl {
                   metrics_, files,         clock,   ActionSettingsOf(config, options)},
         executor_(stores.journal(), operations::MakeRunners(services_), clock,
                   {.parallel = config.operations.parallel},
-                  [this](const operations::Ended& ended) { OnEnd(ended); }) {
+                  [this](const operations::Ended& ended) { OnEnd(ended); }),
+        recovery_(services_, executor_, RecoveryOptionsOf(config)) {
     metrics_.Watch([this] { return Gauges(); });
   }
 
@@ -96,8 +110,20 @@ class Operations::Impl {
     admin::AddRepositoryRoutes(router, repositories_, finder_, clock_);
     admin::AddQuarantineRoutes(router, stores_, events_);
   }
-  Status Start() { return executor_.Start(); }
-  void Stop() { executor_.Stop(); }
+  Status Start() {
+    TRY(executor_.Start());
+    all_metrics_.SetDamageHandler(
+        [this](const std::string& tenant, const std::string& database, const std::string& what) {
+          recovery_.OnDamage({tenant, database}, what);
+        });
+    recovery_.Start();
+    return {};
+  }
+  void Stop() {
+    all_metrics_.SetDamageHandler(nullptr);
+    recovery_.Stop();
+    executor_.Stop();
+  }
 
  private:
   void OnEnd(const operations::Ended& ended);
@@ -105,12 +131,14 @@ class Operations::Impl {
 
   store::Stores& stores_;
   const Clock& clock_;
+  service::DaemonMetrics& all_metrics_;
   service::OperationMetrics& metrics_;
   service::Events events_;
   operations::Repositories repositories_;
   operations::SnapshotFinder finder_;
   operations::Services services_;
-  operations::Executor executor_;  // last: runs only while all else is there
+  operations::Executor executor_;  // these run only while all else is there
+  operations::Recovery recovery_;
 };
 
 void Operations::Impl::OnEnd(const operations::Ended& ended) {
@@ -141,7 +169,7 @@ Operations::Operations(const Config& config, const store::StoreOptions& options,
                        store::Stores& stores, service::DaemonMetrics& metrics,
                        file::FileSystem& files, const Clock& clock)
     : impl_(std::make_unique<Impl>(config, options, stores, metrics, files, clock)) {}
-Operations::~Operations() = default;
+Operations::~Operations() { Stop(); }
 
 void Operations::AddRoutes(admin::Router& router) { impl_->AddRoutes(router); }
 Status Operations::Start() { return impl_->Start(); }

@@ -118,17 +118,26 @@ Result<std::optional<Executor::Submitted>> Executor::FindSame(const Request& req
         "operation " + request.uid.ToString() + " was asked for already, with another body",
         "choose a new uid for a new operation");
   }
-  return std::optional<Submitted>({false, TRY(Show(request.uid))});
+  json shown = TRY(Show(request.uid));
+  return std::optional<Submitted>({false, std::move(shown)});
 }
 
 Result<Executor::Submitted> Executor::Submit(const Uuid& uid, std::string_view body) {
   Request request = TRY(ParseRequest(uid, body));
+  TRY(journal_.RaiseEpoch(request.epoch));
+  return Take(std::move(request));
+}
+
+Result<Executor::Submitted> Executor::SubmitOurs(const Uuid& uid, std::string_view body) {
+  return Take(TRY(ParseRequest(uid, body)));
+}
+
+Result<Executor::Submitted> Executor::Take(Request request) {
   const auto runner = runners_.find(request.action);
   if (runner == runners_.end()) {
     return Unimplemented("this daemon does not do " + std::string(ToString(request.action)));
   }
   const MutexLock submitting(submit_mutex_);
-  TRY(journal_.RaiseEpoch(request.epoch));
   if (std::optional<Submitted> same = TRY(FindSame(request))) return std::move(*same);
   TRY(runner->second->Check(request));
   if (waiting() >= options_.waiting_max) {
@@ -137,7 +146,7 @@ Result<Executor::Submitted> Executor::Submit(const Uuid& uid, std::string_view b
         "try again later");
   }
   JournalEntry entry;
-  entry.uid = uid;
+  entry.uid = request.uid;
   entry.request = request.canonical;
   entry.state = ToString(State::kPending);
   entry.created = entry.changed = clock_.Now();

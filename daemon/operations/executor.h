@@ -65,6 +65,8 @@ class Executor {
   //   kConflict                    the uid is there with another request
   //   kResourceExhausted           too many are waiting
   Result<Submitted> Submit(const Uuid& uid, std::string_view body);
+  // The same for what the daemon asks of itself, whatever the epoch.
+  Result<Submitted> SubmitOurs(const Uuid& uid, std::string_view body);
   //   kNotFound  never there, or forgotten
   Result<nlohmann::json> Show(const Uuid& uid) const;
   // The newest first.
@@ -81,6 +83,7 @@ class Executor {
   struct Operation;
   using OperationPtr = std::shared_ptr<Operation>;
 
+  Result<Submitted> Take(Request request) EXCLUDES(mutex_);
   Result<std::optional<Submitted>> FindSame(const Request& request) const;
   Result<OperationPtr> Load(const store::JournalEntry& entry) const;
   void Work(const std::stop_token& stop);

@@ -9,6 +9,7 @@
 #include "daemon/operations/snapshot_finder.h"
 #include "daemon/service/events.h"
 #include "daemon/service/operation_metrics.h"
+#include "daemon/store/store_check.h"
 #include "daemon/store/stores.h"
 #include "lib/core/clock.h"
 #include "lib/file/file_system.h"

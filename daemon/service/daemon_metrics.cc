@@ -130,6 +130,17 @@ void DaemonMetrics::OnSearch(bool used_graph, std::chrono::nanoseconds took) {
   (used_graph ? search_graph_seconds_ : search_exact_seconds_).Observe(Seconds(took));
 }
 
+void DaemonMetrics::OnDamage(const std::string& tenant, const std::string& database,
+                             const std::string& what) {
+  MutexLock lock(damage_mutex_);
+  if (damage_handler_) damage_handler_(tenant, database, what);
+}
+
+void DaemonMetrics::SetDamageHandler(DamageHandler handler) {
+  MutexLock lock(damage_mutex_);
+  damage_handler_ = std::move(handler);
+}
+
 void DaemonMetrics::Watch(const store::Stores& stores) {
   registry_.AddCollector([&stores](metrics::Sink& sink) { CollectStores(stores.stats(), sink); });
 }

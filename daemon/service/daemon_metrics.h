@@ -4,12 +4,14 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
 #include "daemon/service/operation_metrics.h"
 #include "daemon/store/stores.h"
 #include "lib/core/clock.h"
+#include "lib/core/mutex.h"
 #include "lib/http/server.h"
 #include "lib/metrics/metrics.h"
 
@@ -27,6 +29,14 @@ class DaemonMetrics final : public store::StoreObserver {
                 std::chrono::nanoseconds commit_took) override;
   void OnSearch(bool used_graph, std::chrono::nanoseconds took) override;
 
+  // Passed on to who was named, if any.
+  void OnDamage(const std::string& tenant, const std::string& database,
+                const std::string& what) override;
+  using DamageHandler = std::function<void(const std::string& tenant, const std::string& database,
+                                           const std::string& what)>;
+  // Null: nobody. When it returns, the former handler is not called any more.
+  void SetDamageHandler(DamageHandler handler);
+
   // Read at each scrape.
   void Watch(const store::Stores& stores);
   void Watch(const http::Server& server, const std::string& listener);
@@ -42,6 +52,8 @@ class DaemonMetrics final : public store::StoreObserver {
   metrics::HistogramFamily request_seconds_;
   metrics::Histogram commit_writes_, commit_seconds_, sync_seconds_;
   metrics::Histogram search_exact_seconds_, search_graph_seconds_;
+  Mutex damage_mutex_;  // held while the handler runs, which returns at once
+  DamageHandler damage_handler_ GUARDED_BY(damage_mutex_);
 };
 
 }  // namespace pannier::service

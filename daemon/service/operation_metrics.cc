@@ -29,9 +29,7 @@ OperationMetrics::OperationMetrics(metrics::Registry& registry) : registry_(regi
   salvages_ = registry.AddCounters("pannier_daemon_salvages_total",
                                    "Salvages of damaged stores, by how they ended.", {"result"});
   checks_ = registry.AddCounters("pannier_daemon_store_checks_total",
-                                 "Checks of stores after an unclean exit and while idle, by what "
-                                 "they found.",
-                                 {"result"});
+                                 "Checks of idle stores, by what they found.", {"result"});
   snapshot_seconds_ =
       registry.AddHistogram("pannier_daemon_snapshot_seconds",
                             "Time of a snapshot with its verification.", LongBuckets());
@@ -81,7 +79,7 @@ void OperationMetrics::OnVerification(const std::string& level, bool sound, Wall
 
 void OperationMetrics::OnRestore(const std::string& result) { restores_.With({result}).Add(); }
 void OperationMetrics::OnSalvage(const std::string& result) { salvages_.With({result}).Add(); }
-void OperationMetrics::OnQuickCheck(bool sound) {
+void OperationMetrics::OnStoreCheck(bool sound) {
   checks_.With({sound ? "sound" : "unsound"}).Add();
 }
 void OperationMetrics::OnScrub(uint64_t bytes) { scrubbed_bytes_.Add(static_cast<double>(bytes)); }

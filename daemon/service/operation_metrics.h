@@ -35,7 +35,7 @@ class OperationMetrics {
   void OnVerification(const std::string& level, bool sound, WallTime now);
   void OnRestore(const std::string& result);
   void OnSalvage(const std::string& result);
-  void OnQuickCheck(bool sound);
+  void OnStoreCheck(bool sound);
   void OnScrub(uint64_t bytes);
 
   // Read at each scrape.

@@ -33,8 +33,9 @@ LAYERS = {
     "daemon/snapshot": ["lib", "daemon/model", "daemon/index", "daemon/store"],
     "daemon/salvage": ["lib", "daemon/model", "daemon/index", "daemon/store"],
     "daemon/rescue": ["lib", "daemon/model", "daemon/index", "daemon/store"],
+    "daemon/transfer": ["lib", "daemon/model", "daemon/index", "daemon/store"],
     "daemon/operations": ["lib", "daemon/model", "daemon/index", "daemon/store", "daemon/snapshot",
-                          "daemon/salvage", "daemon/rescue", "daemon/process", "daemon/service"],
+                          "daemon/salvage", "daemon/rescue", "daemon/transfer", "daemon/process", "daemon/service"],
     "daemon/service": ["lib", "daemon/model", "daemon/index", "daemon/store"],
     "daemon/api": ["lib", "daemon/model", "daemon/index", "daemon/store", "daemon/service"],
     "daemon/admin": ["lib", "daemon/model", "daemon/store", "daemon/service", "daemon/operations"],
@@ -86,6 +87,7 @@ NAMED_AFTER_BEHAVIOUR = {
     "tests/daemon/index/filter_test.cc",   # filters against a model, over several classes
     "tests/daemon/index/parts_test.cc",    # the small classes
     "tests/daemon/store",   # also whole stores against a model, and power losses
+    "tests/daemon/snapshot", "tests/daemon/operations",   # also whole histories, and crashes
     "tests/daemon/api",   # a file per group of routes, as a client sees them
 }
 # The only places that write or rename files. lib/http binds sockets beside and renames them.

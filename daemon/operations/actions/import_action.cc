@@ -1,4 +1,4 @@
-// import: the databases of a Chroma 1.x persist directory become stores.
+// import: the databases of a Chroma 1.x persist directory, or an export, become stores.
 #include "daemon/operations/actions/actions.h"
 #include "daemon/operations/actions/support.h"
 #include "daemon/operations/members.h"
@@ -47,6 +47,10 @@ Result<rescue::RescueReport> Import::Rescue(Context& context, const std::string&
 
 Result<StoreName> Import::NameFor(const Request& request, const RescuedDatabase& database,
                                   size_t count) {
+  if (!request.store && database.database.empty()) {
+    return InvalidArgument("the member \"store\" is missing",
+                           "an export does not say which store it was");
+  }
   if (!request.store) return StoreName{database.tenant, database.database};
   if (count == 1) return *request.store;
   return InvalidArgument("the directory holds " + std::to_string(count) +

@@ -195,11 +195,26 @@ Result<json> RestoreAction::RunAll(Context& context, Repository& repository) {
   if (request.dry_run) return json{{"plan", shown}};
   const Staging staging = TRY(Staging::Make(services_, request.uid));
   json restored = json::array(), quarantined = json::array();
+  std::vector<Error> failed;
   for (RestorePlan& plan : plans) {
-    const std::string name = "store-" + std::to_string(restored.size());
-    const auto old = TRY(RestorePart(context, repository, plan, staging, name));
-    if (old) quarantined.push_back(old->ToString());
+    const std::string name = "store-" + std::to_string(restored.size() + failed.size());
+    Result<std::optional<Uuid>> old = RestorePart(context, repository, plan, staging, name);
+    if (!old.ok()) {
+      // One store's trouble does not keep the others from coming back; being told to stop does.
+      if (old.Is(Errc::kDeadlineExceeded)) return std::move(old).error();
+      failed.push_back(std::move(old).error());
+      continue;
+    }
+    if (*old) quarantined.push_back((*old)->ToString());
     restored.push_back(TRY(RestoredJson(services_, plan)));
+  }
+  if (!failed.empty()) {
+    Error first = failed.front();
+    return Error{
+        first.code,
+        "restored " + std::to_string(restored.size()) + " of " + std::to_string(plans.size()) +
+            " stores; the first that failed: " + first.what,
+        "the others are there; restore those that failed one by one, from older snapshots"};
   }
   return json{{"plan", shown}, {"restored", restored}, {"quarantined", quarantined}};
 }

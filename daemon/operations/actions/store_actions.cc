@@ -52,8 +52,6 @@ Status VerifyStore::Note(const StoreName& store, const store::CheckReport& repor
     return full ? services_.stores.ClearDamaged(store.tenant, store.database) : Status();
   }
   const std::string what = report.damage.empty() ? "damaged" : report.damage.front().what;
-  services_.events.Warning("StoreDamaged", ToString(store), "verification found: " + what,
-                           "salvage the store, or restore it: docs/runbooks/damage.md");
   return services_.stores.MarkDamaged(store.tenant, store.database, what);
 }
 
@@ -104,7 +102,8 @@ class Compact final : public OnStore {
   Result<json> Act(Context& context, const StoreName& store) override {
     TRY(context.Enter("compacting"));
     const store::StoreRef open = TRY(Acquire(services_, store));
-    return json{{"bytes", TRY(open->Compact({context.deadline()}))}};
+    const uint64_t bytes = TRY(open->Compact({context.deadline()}));
+    return json{{"bytes", bytes}};
   }
 };
 

@@ -2,6 +2,7 @@
 #include "daemon/operations/actions/actions.h"
 #include "daemon/operations/actions/support.h"
 #include "daemon/operations/members.h"
+#include "daemon/operations/scrubber.h"
 #include "lib/core/time_text.h"
 
 namespace pannier::operations {
@@ -32,7 +33,7 @@ store::SweepOptions OptionsOf(const Request& request) {
   if (const auto grace = CountOf(request.arguments, "graceSeconds")) {
     options.grace = std::chrono::seconds(std::min<uint64_t>(*grace, 1u << 30));
   }
-  options.running = {request.uid};
+  options.running = {request.uid, kScrubOperation};
   return options;
 }
 
