@@ -90,7 +90,7 @@ Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool
   const CollectionEntry entry = TRY(EntryOf(id));
   vectors = vectors && entry.info->dimension.has_value();
   bool room = true;
-  while (SystemClock().Steady() < call.deadline) {
+  while (!call.IsOver()) {
     room = TRY(LoadFor(entry, vectors && room, attributes, call)) && room;
     const std::shared_ptr<index::VectorIndex> vector_index = entry.indexes->vectors();
     const std::shared_ptr<index::AttributeIndex> attribute_index = entry.indexes->attributes();

@@ -16,6 +16,11 @@ uint64_t BytesOf(const model::RecordBatch& batch) {
   return bytes;
 }
 
+Status CheckStop(const CallContext& call) {
+  const bool stopped = call.stop != nullptr && call.stop->load(std::memory_order_relaxed);
+  return stopped ? Status(DeadlineExceeded("the server is stopping")) : Status();
+}
+
 }  // namespace
 
 Result<CollectionPtr> SqliteStore::CreateCollection(const NewCollection& wanted,
@@ -123,7 +128,8 @@ Result<uint64_t> SqliteStore::Delete(const Uuid& id, const model::Selection& sel
                            "try again in a second");
 }
 
-// --- caches --- Both are filled by the writer between commits, so that no commit is missed.
+// --- caches --- Both are filled by the writer between commits, so that no commit is missed. The
+// caller's deadline does not end that: a large one could else never be loaded.
 
 Status SqliteStore::LoadVectors(const CollectionEntry& entry, const CallContext& call) {
   // Not Count(): who loads may hold a read connection, and must not wait for a second one.
@@ -139,6 +145,7 @@ Status SqliteStore::LoadVectors(const CollectionEntry& entry, const CallContext&
         index::VectorIndex::Options{entry.info->hnsw, dimension, options_.graph_threshold});
     const index::Sequence at = writer_->sequence();
     const auto put = [&](const Row& row) -> Status {
+      TRY(CheckStop(call));
       if (row.vector.empty()) return {};
       if (row.vector.size() != dimension) return Corruption("a vector has the wrong dimension");
       vectors->Put(at, row.number, row.vector);
@@ -162,6 +169,7 @@ Status SqliteStore::LoadAttributes(const CollectionEntry& entry, const CallConte
     auto attributes = std::make_shared<index::AttributeIndex>();
     const index::Sequence at = writer_->sequence();
     const auto put = [&](const Row& row) -> Status {
+      TRY(CheckStop(call));
       if (row.metadata) {
         const model::Metadata metadata = TRY(model::ParseStoredMetadata(*row.metadata));
         attributes->Put(at, row.number, &metadata);
