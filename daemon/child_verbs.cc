@@ -4,6 +4,10 @@
 #include <string>
 
 #include "daemon/rescue/chroma_directory.h"
+#include "daemon/salvage/salvage.h"
+#include "daemon/store/offline_store.h"
+#include "daemon/store/store_check.h"
+#include "daemon/transfer/import.h"
 #include "lib/file/file_system.h"
 #include "lib/json/cold.h"
 
@@ -29,17 +33,71 @@ class Arguments {
   json tree_;
 };
 
+// An export in the shape of a directory's report: one database, which the caller names.
+Result<std::string> RescueExport(const std::string& from, const std::string& target,
+                                 const ChildProgress& progress) {
+  file::FileSystem& files = file::RealFileSystem();
+  const std::string folder = target + "/0";
+  TRY(files.MakeDirectory(folder));
+  std::shared_ptr<store::Store> made =
+      TRY(store::MakeOfflineStore(folder, store::StoreOptions(), files));
+  TRY(transfer::ImportJsonLines(files, from, *made, progress));
+  rescue::RescuedDatabase database{"default_tenant", "default_database", folder, {}};
+  for (const store::CollectionPtr& each : made->ListCollections(std::nullopt, 0)) {
+    rescue::RescuedCollection collection;
+    collection.name = each->name;
+    collection.id = each->id.ToString();
+    collection.records = TRY(made->Count(each->id, {SteadyTime::max()}));
+    database.collections.push_back(std::move(collection));
+  }
+  TRY(store::FinishOfflineStore(std::move(made), folder, files));
+  rescue::RescueReport report;
+  report.databases.push_back(std::move(database));
+  return rescue::ToJson(report);
+}
+
 Result<std::string> Rescue(std::string_view text, const ChildProgress& progress) {
   const Arguments arguments = TRY(Arguments::Parse(text));
-  const rescue::RescueReport report = TRY(rescue::RescueChromaDirectory(
-      arguments.Text("directory"), arguments.Text("target"), file::RealFileSystem(), progress));
-  return rescue::ToJson(report);
+  const std::string from = arguments.Text("directory"), target = arguments.Text("target");
+  file::FileSystem& files = file::RealFileSystem();
+  const file::Info info = TRY(files.Stat(from));
+  if (info.kind == file::Kind::kFile) return RescueExport(from, target, progress);
+  return rescue::ToJson(TRY(rescue::RescueChromaDirectory(from, target, files, progress)));
+}
+
+Result<std::string> Salvage(std::string_view text, const ChildProgress& progress) {
+  const Arguments arguments = TRY(Arguments::Parse(text));
+  return salvage::ReportToJson(
+      TRY(salvage::SalvageStore(arguments.Text("damaged"), arguments.Text("snapshot"),
+                                arguments.Text("fresh"), "", progress)));
+}
+
+Result<std::string> Check(std::string_view text, const ChildProgress& progress) {
+  const Arguments arguments = TRY(Arguments::Parse(text));
+  const bool quick = arguments.Text("level") == "Quick";
+  const store::CheckReport report = TRY(store::CheckStoreFile(
+      arguments.Text("folder"), quick ? store::CheckLevel::kQuick : store::CheckLevel::kFull, "",
+      progress));
+  json damage = json::array();
+  for (const store::Damage& each : report.damage) {
+    damage.push_back({{"collection", each.collection},
+                      {"record", each.record},
+                      {"id", each.id},
+                      {"what", each.what}});
+  }
+  return pannier::json::Dump({{"sound", report.sound},
+                              {"sequence", report.sequence},
+                              {"collections", report.collections},
+                              {"records", report.records},
+                              {"bytes", report.bytes},
+                              {"damage", std::move(damage)},
+                              {"damageTotal", report.damage_total}});
 }
 
 }  // namespace
 
 std::span<const ChildVerb> ChildVerbs() {
-  static const ChildVerb verbs[] = {{"rescue", Rescue}};
+  static const ChildVerb verbs[] = {{"rescue", Rescue}, {"salvage", Salvage}, {"check", Check}};
   return verbs;
 }
 

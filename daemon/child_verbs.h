@@ -8,7 +8,9 @@
 
 namespace pannier::daemon {
 
-// rescue   {"directory", "target"}                   brings a Chroma directory over
+// rescue   {"directory", "target"}            brings a Chroma directory, or an export, over
+// salvage  {"damaged", "snapshot", "fresh"}   copies what is readable of a store
+// check    {"folder", "level"}                a store's file, "Quick" or "Full"
 std::span<const ChildVerb> ChildVerbs();
 
 }  // namespace pannier::daemon
