@@ -34,7 +34,8 @@ class Granter {
     ++grants;  // before the one who waits goes on
     const auto present = want.key == once_ ? IfPresent::kFail : IfPresent::kReplace;
     const std::string url = signer_.Presign(want.method, want.key, present, 10min).value();
-    REQUIRE(store.Grant(want.method, want.key, url, SystemClock().Now() + 10min).ok());
+    // Catch2 counts assertions of one thread only.
+    store.Grant(want.method, want.key, url, SystemClock().Now() + 10min).value();
   }
   std::atomic<int> grants{0};
 
