@@ -17,6 +17,11 @@ Result<std::unique_ptr<Catalog>> Catalog::Open(const std::string& path, const st
   return std::unique_ptr<Catalog>(new Catalog(TRY(CatalogFile::Open(path, vfs, may_be_new))));
 }
 
+Status Catalog::Settle() {
+  MutexLock lock(file_->mutex);
+  return file_->connection.Run("UPDATE epoch SET epoch = epoch");
+}
+
 Status Catalog::CreateTenant(const std::string& name) {
   MutexLock lock(file_->mutex);
   TRY(file_->Change("INSERT OR IGNORE INTO tenants VALUES (?1)", {name}));
@@ -61,11 +66,6 @@ Result<uint64_t> Catalog::Count() {
 Status Catalog::IntendStore(const Uuid& store) {
   MutexLock lock(file_->mutex);
   return file_->Change("INSERT INTO intents VALUES (?1)", {store.ToString()});
-}
-
-Status Catalog::IntendAgain(const Uuid& store) {
-  MutexLock lock(file_->mutex);
-  return file_->Change("INSERT OR REPLACE INTO intents VALUES (?1)", {store.ToString()});
 }
 
 Status Catalog::NoteHappened(const Uuid& operation) {

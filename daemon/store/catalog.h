@@ -60,6 +60,11 @@ class Catalog {
                                                bool may_be_new);
   CatalogFile& file() { return *file_; }
 
+  // A commit that the disk failed may be there after a restart, or not, and what a restart finds
+  // may go with the power. When this returns ok, all that the catalog says is durable, and what it
+  // does not say will never be there: do so before anything is moved or removed because of it.
+  Status Settle();
+
   Status CreateTenant(const std::string& name);
   Status FindTenant(const std::string& name);
 
@@ -72,9 +77,6 @@ class Catalog {
   // --- databases ---
   // Writes down that a store's files are about to be made.
   Status IntendStore(const Uuid& store);
-  // The same of one that is written down already: whatever became of a commit that the disk failed,
-  // it is not the database's store.
-  Status IntendAgain(const Uuid& store);
   // The files are there: adds the row and drops the intent. kConflict when the name is taken.
   // `with_tenant` makes the tenant too, and `operation` (unless it is nil) has happened, all in the
   // same step.

@@ -49,21 +49,26 @@ Status Quarantine::Add(const QuarantineRow& row) {
   return Move(row);
 }
 
+Result<bool> Quarantine::WaitsForMove(const QuarantineRow& row) {
+  if (TRY(file::Exists(files_, directory_.At(row.path)))) return false;
+  return file::Exists(files_, directory_.At(row.origin));
+}
+
 Status Quarantine::Move(const QuarantineRow& row) {
-  const std::string from = directory_.At(row.origin), to = directory_.At(row.path);
-  if (TRY(file::Exists(files_, to)) || !TRY(file::Exists(files_, from))) return {};
+  if (!TRY(WaitsForMove(row))) return {};
   TRY(file::MakeDirectories(files_, directory_.quarantine_path()));
-  return file::RenameDurably(files_, from, to).Context("move to quarantine");
+  return file::RenameDurably(files_, directory_.At(row.origin), directory_.At(row.path))
+      .Context("move to quarantine");
 }
 
 Status Quarantine::Finish() {
   MutexLock lock(mutex_);
+  bool settled = false;
   for (const QuarantineRow& row : TRY(catalog_.Quarantined())) {
-    if (row.doomed) {
-      TRY(Destroy(row));
-    } else {
-      TRY(Move(row));
-    }
+    if (!row.doomed && !TRY(WaitsForMove(row))) continue;
+    if (!settled) TRY(catalog_.Settle());
+    settled = true;
+    TRY(row.doomed ? Destroy(row) : Move(row));
   }
   return {};
 }
@@ -72,7 +77,9 @@ Result<std::vector<QuarantinedStore>> Quarantine::List() {
   std::vector<QuarantinedStore> list;
   for (QuarantineRow& row : TRY(catalog_.Quarantined())) {
     if (row.doomed) continue;
-    const Result<uint64_t> bytes = file::DiskUsage(files_, directory_.At(row.path));
+    const Result<bool> waits = WaitsForMove(row);
+    const std::string& place = waits.ok() && *waits ? row.origin : row.path;
+    const Result<uint64_t> bytes = file::DiskUsage(files_, directory_.At(place));
     QuarantinedStore store;
     store.store = row.store;
     store.tenant = std::move(row.tenant);
@@ -128,20 +135,11 @@ Status Quarantine::Destroy(const QuarantineRow& row) {
   return catalog_.ForgetQuarantined(row.store);
 }
 
-Status Quarantine::FinishRemovals() {
-  MutexLock lock(mutex_);
-  for (const QuarantineRow& row : TRY(catalog_.Quarantined())) {
-    if (row.doomed) TRY(Destroy(row));
-  }
-  return {};
-}
-
 Result<uint64_t> Quarantine::RemoveExpired(WallTime now) {
   MutexLock lock(mutex_);
   uint64_t removed = 0;
   for (const QuarantineRow& row : TRY(catalog_.Quarantined())) {
-    const bool expired = row.expires && *row.expires <= now;
-    if (!expired && !row.doomed) continue;
+    if (!row.expires || *row.expires > now) continue;
     TRY(Destroy(row));
     ++removed;
   }

@@ -34,7 +34,7 @@ class Quarantine {
   Status MoveIn(const QuarantineRow& row) EXCLUDES(mutex_);
   // Writes the row and moves.
   Status Add(const QuarantineRow& row) EXCLUDES(mutex_);
-  // At start: ends interrupted moves and removals.
+  // Ends moves and removals that were interrupted, or that the disk failed.
   Status Finish() EXCLUDES(mutex_);
 
   Result<std::vector<QuarantinedStore>> List();
@@ -43,12 +43,12 @@ class Quarantine {
       EXCLUDES(mutex_);
   //   kNotFound
   Status Remove(const Uuid& id) EXCLUDES(mutex_);
-  // Ends removals that failed half-way.
-  Status FinishRemovals() EXCLUDES(mutex_);
-  // Removes what has expired by `now`, and ends removals too; returns how many went.
+  // Removes what has expired by `now`; returns how many went.
   Result<uint64_t> RemoveExpired(WallTime now) EXCLUDES(mutex_);
 
  private:
+  // Whether it lies where it came from still.
+  Result<bool> WaitsForMove(const QuarantineRow& row);
   Status Move(const QuarantineRow& row) REQUIRES(mutex_);
   Status Destroy(const QuarantineRow& row) REQUIRES(mutex_);
 

@@ -23,7 +23,13 @@ namespace {
 // The log that may be left for the moment in which writers wait: a few milliseconds of disk.
 constexpr uint64_t kStallPages = (1 << 20) / kStorePageBytes;
 constexpr int kShortenRounds = 8;
-constexpr SteadyTime::duration kLookAgain = std::chrono::milliseconds(2);
+// Readers that began before the newest commit keep the end of the log from being moved. They end
+// soon, and no new ones come while nobody commits: so that is waited for, while writers wait too.
+constexpr SteadyTime::duration kStallForReaders = std::chrono::milliseconds(8);
+constexpr SteadyTime::duration kLookAgain = std::chrono::microseconds(500);
+// Between two such attempts, writers go on for longer and longer.
+constexpr SteadyTime::duration kPauseMin = std::chrono::milliseconds(5);
+constexpr SteadyTime::duration kPauseMax = std::chrono::milliseconds(80);
 
 Error Late() {
   return DeadlineExceeded("long reads, or another snapshot, used the store's log for too long",
@@ -129,17 +135,21 @@ Result<std::unique_ptr<StorePin>> SqliteStore::Pin(const CallContext& call) {
   auto pin = std::make_unique<FilePin>(*this, TRY(OpenStoreReader(path_, options_.sqlite_vfs)));
   bool held = false;
   const auto hold = [&]() -> Status {
-    if (!TRY(MoveLog(/*truncate=*/false))) return {};
+    const SteadyTime stall_until = SystemClock().Steady() + kStallForReaders;
+    while (!TRY(MoveLog(/*truncate=*/false))) {
+      if (pinned() || SystemClock().Steady() >= stall_until) return {};
+      std::this_thread::sleep_for(kLookAgain);
+    }
     TRY(pin->Hold());
     held = true;
     return {};
   };
-  for (;;) {
+  for (SteadyTime::duration pause = kPauseMin;; pause = std::min(2 * pause, kPauseMax)) {
     TRY(ShortenLog(call));
     TRY(Run(hold, 0, WriteQueue::Company::kBare, call));
     if (held) break;
-    if (SystemClock().Steady() + kLookAgain >= call.deadline) return Late();
-    std::this_thread::sleep_for(kLookAgain);
+    if (SystemClock().Steady() + pause >= call.deadline) return Late();
+    std::this_thread::sleep_for(pause);
   }
   TRY(pin->ReadCollections());
   return std::unique_ptr<StorePin>(std::move(pin));

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
 #include "daemon/store/sqlite_store.h"
@@ -57,7 +59,9 @@ Status Stores::Impl::Start() {
 }
 
 Status Stores::Impl::FinishIntents() {
-  for (const Uuid& store : TRY(catalog_->Intents())) {
+  const std::vector<Uuid> intents = TRY(catalog_->Intents());
+  if (!intents.empty()) TRY(catalog_->Settle());
+  for (const Uuid& store : intents) {
     TRY(file::RemoveAll(files_, directory_.store_path(store)));
     TRY(catalog_->ForgetIntent(store));
   }
@@ -107,21 +111,20 @@ Status Stores::Impl::MakeFiles(const Uuid& store) {
 }
 
 Status Stores::Impl::DeleteDatabase(const std::string& tenant, const std::string& name) {
-  const std::shared_lock changing(databases_change_);
-  const CatalogEntry entry = TRY(Unlist({tenant, name}));
+  std::shared_lock changing(databases_change_, std::defer_lock);
+  CatalogEntry entry;
+  {
+    // From here on the name is free. Nobody may come by the name to the store that goes, or open it
+    // anew, while the catalog and the table of open stores disagree: what such a one wrote would be
+    // lost. Who replaces the store holds it back too, and before the lock, as we do.
+    const OpenStores::Bar bar = TRY(open_.HoldBack({tenant, name}));
+    changing.lock();
+    entry = TRY(catalog_->Find(tenant, name));
+    TRY(catalog_->Remove(entry));
+    Forget(entry);
+  }
   TRY(file::RemoveAll(files_, directory_.store_path(entry.store)));
   return catalog_->ForgetIntent(entry.store);
-}
-
-// From here on the name is free. Nobody may come by the name to the store that goes, or open it
-// anew, while the catalog and the table of open stores disagree: what such a one wrote would be
-// lost.
-Result<CatalogEntry> Stores::Impl::Unlist(const StoreName& name) {
-  const OpenStores::Bar bar = TRY(open_.HoldBack(name));
-  CatalogEntry entry = TRY(catalog_->Find(name.tenant, name.database));
-  TRY(catalog_->Remove(entry));
-  Forget(entry);
-  return entry;
 }
 
 // Who holds the store goes on with files that have lost their names.
@@ -130,15 +133,29 @@ void Stores::Impl::Forget(const CatalogEntry& entry) {
   damage_.Forget(NameOf(entry));
 }
 
+// All stores are held back before the lock is taken, as in DeleteDatabase(); those that were made
+// in between too, by looking again.
 Status Stores::Impl::Reset() {
-  const std::unique_lock changing(databases_change_);
-  {
-    const std::vector<CatalogEntry> entries = TRY(catalog_->List(std::nullopt, std::nullopt, 0));
-    std::vector<OpenStores::Bar> bars;  // as in Unlist()
-    for (const CatalogEntry& entry : entries) bars.push_back(TRY(open_.HoldBack(NameOf(entry))));
-    TRY(catalog_->Clear());
-    for (const CatalogEntry& entry : entries) Forget(entry);
+  const auto list = [this] { return catalog_->List(std::nullopt, std::nullopt, 0); };
+  std::unique_lock changing(databases_change_, std::defer_lock);
+  std::map<StoreName, OpenStores::Bar> bars;
+  std::vector<CatalogEntry> entries = TRY(list());
+  for (;;) {
+    for (const CatalogEntry& entry : entries) {
+      const StoreName name = NameOf(entry);
+      if (!bars.contains(name)) bars.emplace(name, TRY(open_.HoldBack(name)));
+    }
+    changing.lock();
+    entries = TRY(list());
+    const bool all_held = std::all_of(entries.begin(), entries.end(), [&](const auto& entry) {
+      return bars.contains(NameOf(entry));
+    });
+    if (all_held) break;
+    changing.unlock();
   }
+  TRY(catalog_->Clear());
+  for (const CatalogEntry& entry : entries) Forget(entry);
+  bars.clear();
   TRY(FinishIntents());
   return MakeDefaults();
 }
@@ -261,10 +278,13 @@ void Stores::Impl::TidyQuarantine() {
   const SteadyTime now = clock_.Steady();
   if (quarantine_tidied_ != SteadyTime() && now - quarantine_tidied_ < kQuarantineInterval) return;
   quarantine_tidied_ = now;
-  const Result<uint64_t> removed = quarantine_.RemoveExpired(clock_.Now());
-  if (!removed.ok()) {
-    LogWarn("expired quarantine not removed; tried again in a minute")
-        .Add("error", removed.error().what);
+  Status tidied = quarantine_.Finish();
+  if (tidied.ok()) {
+    const Result<uint64_t> removed = quarantine_.RemoveExpired(clock_.Now());
+    if (!removed.ok()) tidied = removed.error();
+  }
+  if (!tidied.ok()) {
+    LogWarn("quarantine not tidied; tried again in a minute").Add("error", tidied.error().what);
   }
 }
 

@@ -107,8 +107,10 @@ class Stores {
   Result<std::vector<DatabaseInfo>> ListDatabases(const std::string& tenant,
                                                   std::optional<uint32_t> limit, uint32_t offset);
   // Removes the database and its files; requests that hold it end as if it were still there.
-  Status DeleteDatabase(const std::string& tenant, const std::string& name);  // kNotFound
-  // Deletes everything and makes the default tenant and database anew.
+  //   kNotFound
+  //   kUnavailable  its store is being replaced, and that took longer than open_patience
+  Status DeleteDatabase(const std::string& tenant, const std::string& name);
+  // Deletes everything but what is in quarantine, and makes the default tenant and database anew.
   Status Reset();
 
   // --- stores ---

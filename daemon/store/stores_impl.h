@@ -76,7 +76,7 @@ class Stores::Impl final : public StoreHost {
   DamageList damage_;
   Quarantine quarantine_;
   // Creations and deletions go on side by side; a reset, and the moment in which one store takes
-  // the place of another, are alone.
+  // the place of another, are alone. Taken after a store is held back (OpenStores::Bar).
   std::shared_mutex databases_change_;
   Sweeper sweeper_;
   OpenStores open_;
@@ -85,7 +85,6 @@ class Stores::Impl final : public StoreHost {
   Status MakeDefaults();
   Status MakeDatabase(const CatalogEntry& entry, bool with_tenant);
   void Forget(const CatalogEntry& entry);
-  Result<CatalogEntry> Unlist(const StoreName& name);
   Status MakeFiles(const Uuid& store);
   Status FinishIntents();
   Status ClearStaging();

@@ -290,8 +290,7 @@ class Sweeper::Hand {
     const std::unique_lock alone(sweeper_.databases_change_);
     const std::vector<Uuid> intents = TRY(sweeper_.catalog_.Intents());
     if (std::find(intents.begin(), intents.end(), found.id) == intents.end()) return false;
-    // A change of the catalog settles what became of a commit that the disk failed.
-    TRY(sweeper_.catalog_.IntendAgain(found.id));
+    TRY(sweeper_.catalog_.Settle());
     TRY(file::RemoveAll(sweeper_.files_, sweeper_.directory_.At(found.path)));
     TRY(sweeper_.catalog_.ForgetIntent(found.id));
     return true;
@@ -308,13 +307,13 @@ Result<SweepResult> Sweeper::Run(const SweepOptions& options) {
   const WallTime now = clock_.Now();
   std::map<std::string, LeftoverRow> remembered;
   for (LeftoverRow& row : TRY(catalog_.Leftovers())) remembered[row.path] = std::move(row);
-  const std::vector<Found> all = TRY(Look(directory_, catalog_, files_, options, now).All());
-  Hand hand(*this, options.mode, now);
   SweepResult result;
-  if (options.mode == SweepMode::kDelete) {
-    const Status finished = quarantine_.FinishRemovals();  // long decided
+  if (options.mode != SweepMode::kReport) {
+    const Status finished = quarantine_.Finish();  // what was decided long ago
     if (!finished.ok()) AddError(&result, "quarantine", finished.error());
   }
+  const std::vector<Found> all = TRY(Look(directory_, catalog_, files_, options, now).All());
+  Hand hand(*this, options.mode, now);
   std::vector<LeftoverRow> remember;
   for (const Found& found : all) {
     const auto row = remembered.find(found.path);

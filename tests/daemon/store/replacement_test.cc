@@ -152,26 +152,30 @@ TEST_CASE("replace: requests in flight end first, newcomers wait and then find t
   REQUIRE(swap.Document() == "new");
 }
 
-TEST_CASE("replace: a database that is deleted or made anew meanwhile is not found",
-          "[daemon][store]") {
+TEST_CASE("replace: the database is not deleted in the middle of it", "[daemon][store]") {
   StoreOptions options;
   options.open_patience = 20ms;
   Swap swap(options);
   const Uuid operation = Uuid::Random();
   const std::string staged = swap.Stage(operation, "new");
   StoreRef held = swap.scratch.Default();
-  Status result;
+  std::atomic<bool> replaced{false};
   std::jthread replacing([&] {
-    result = swap.stores().Replace(operation, kTenant, kDefault, staged, "restore", {}, Soon());
+    swap.stores().Replace(operation, kTenant, kDefault, staged, "restore", {}, Soon()).value();
+    replaced = true;
   });
   while (swap.stores().Acquire(kTenant, kDefault).ok()) std::this_thread::yield();
-  REQUIRE(swap.stores().DeleteDatabase(kTenant, kDefault).ok());
-  replacing.join();
-  REQUIRE(result.Is(Errc::kNotFound));
+  REQUIRE(swap.stores().DeleteDatabase(kTenant, kDefault).Is(Errc::kUnavailable));
+  REQUIRE(swap.stores().Reset().Is(Errc::kUnavailable));
+  REQUIRE_FALSE(replaced);
   held.reset();
-  REQUIRE(swap.stores().Acquire(kTenant, kDefault).Is(Errc::kNotFound));
+  replacing.join();
+  REQUIRE(swap.Document() == "new");
+  REQUIRE(swap.stores().DeleteDatabase(kTenant, kDefault).ok());
   REQUIRE(swap.FoldersIn("stores") == 0);
-  REQUIRE(fs::exists(staged + "/store.db"));
+  REQUIRE(swap.stores().ListQuarantine().value().size() == 1);
+  REQUIRE(swap.stores().Reset().ok());
+  REQUIRE(swap.scratch.Default()->CountCollections() == 0);
 }
 
 // --- fences ---
