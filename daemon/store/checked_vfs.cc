@@ -137,8 +137,11 @@ int CodeOf(const Status& withdrawn, int otherwise) {
 int ReadLog(sqlite3_file* handle, void* into, int bytes, sqlite3_int64 offset) {
   CheckedFile& self = Of(handle);
   const int code = self.calls().xRead(self.below(), into, bytes, offset);
-  if (code != SQLITE_OK) return code;
   const auto at = static_cast<uint64_t>(offset);
+  if (code == SQLITE_IOERR_SHORT_READ && at > 0) {
+    return Damaged(self.path, "byte", at, " lies beyond its end");
+  }
+  if (code != SQLITE_OK) return code;
   if (self.guard->log().CheckRead(at, Bytes(into, bytes))) return SQLITE_OK;
   return Damaged(self.path, "the frame at byte", at, " is not what was written");
 }

@@ -1,7 +1,8 @@
 #include "daemon/store/store_check.h"
 
 #include <algorithm>
-#include <memory>
+#include <array>
+#include <set>
 
 #include "daemon/model/metadata.h"
 #include "daemon/store/checked_vfs.h"
@@ -73,6 +74,7 @@ class Check {
   uint64_t total_ = 0;  // of steps, in bytes: each pass over the file counts once
   uint64_t done_ = 0;
   bool has_log_ = false;
+  std::set<uint32_t> incomplete_;  // collections without their table or index
 };
 
 Status Check::Take(Status status, const std::string& collection) {
@@ -149,18 +151,22 @@ Status Check::CheckCollections(Connection& connection, CheckLevel level) {
   return {};
 }
 
-// Every collection has a table, and every table a collection.
+// Every collection has a table with an index, and every table a collection.
 Status Check::CheckNames(Connection& connection,
                          const std::vector<model::Collection>& collections) {
-  Statement tables = TRY(connection.Prepare(
-      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'records_*'"));
-  while (TRY(tables.Step())) {
-    const std::string_view name = tables.Text(0);
-    const bool known = std::any_of(collections.begin(), collections.end(), [&](const auto& each) {
-      return name == "records_" + std::to_string(each.number);
-    });
-    if (!known) Note("table " + std::string(name) + " belongs to no collection");
+  Statement rows =
+      TRY(connection.Prepare("SELECT name FROM sqlite_schema WHERE name GLOB 'records_*'"));
+  std::set<std::string, std::less<>> names;
+  while (TRY(rows.Step())) names.emplace(rows.Text(0));
+  for (const model::Collection& collection : collections) {
+    const std::string table = "records_" + std::to_string(collection.number);
+    for (const std::string& name : {table, table + "_id"}) {
+      if (names.erase(name) == 1) continue;
+      Note(Damage{collection.id.ToString(), -1, {}, name + " is missing"});
+      incomplete_.insert(collection.number);
+    }
   }
+  for (const std::string& name : names) Note(name + " belongs to no collection");
   return {};
 }
 
@@ -171,7 +177,7 @@ Status Check::CheckCollection(Connection& connection, const model::Collection& c
   if (counters.Is(Errc::kNotFound)) return Corruption(counters.error().what);
   TRY(counters);
   report_.records += counters->records;
-  if (level == CheckLevel::kQuick) return {};
+  if (level == CheckLevel::kQuick || incomplete_.contains(collection.number)) return {};
   RecordTable table(connection, collection.number);
   return CheckRecords(table, collection, *counters);
 }
