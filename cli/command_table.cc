@@ -59,6 +59,9 @@ void AddSnapshots(std::vector<CommandSpec>& table) {
                    "What two differ in",
                    {Uid("from", "from", "The older snapshot's uid"),
                     Uid("to", "to", "The newer one's"), Repository()}});
+}
+
+void AddSnapshotCare(std::vector<CommandSpec>& table) {
   table.push_back({"snapshot verify",
                    Command::kOperation,
                    "snapshotVerify",
@@ -241,6 +244,7 @@ const std::vector<CommandSpec>& AdminCommands() {
   static const std::vector<CommandSpec> table = [] {
     std::vector<CommandSpec> made;
     AddSnapshots(made);
+    AddSnapshotCare(made);
     AddRestore(made);
     AddRepositories(made);
     AddStoreUpkeep(made);

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "daemon/rescue/order_match.h"
-
 namespace pannier::rescue {
 namespace {
 
@@ -209,7 +207,7 @@ Status VectorFinder::MatchByOrder(const ChromaCollection& collection) {
     if (place.element >= 0) id_of.emplace(place.element, id);
   }
   if (id_of.size() >= alive_.size()) return {};
-  OrderedSides sides;
+  OrderedSides sides = TRY(RecordsInOrder(collection));
   for (const HnswFolder::Element& element : alive_) {
     const auto known = id_of.find(static_cast<int64_t>(element.number));
     sides.elements.push_back({element.number, known == id_of.end() ? "" : known->second});
@@ -218,6 +216,20 @@ Status VectorFinder::MatchByOrder(const ChromaCollection& collection) {
     const auto place = places_.find(id);
     if (place == places_.end() || place->second.element < 0) ++sides.without_record;
   }
+  std::vector<OrderedMatch> matches = rescue::MatchByOrder(sides);
+  bool confirmed = !id_of.empty(), contradicted = false;
+  for (const OrderedMatch& match : matches) {
+    const Likeness likeness = Compare(match.id, match.element);
+    confirmed = confirmed || likeness == Likeness::kSame;
+    contradicted = contradicted || likeness == Likeness::kOther;
+  }
+  if (!confirmed || contradicted) matches.clear();
+  Take(matches, alive_.size() - id_of.size(), sides.without_record);
+  return {};
+}
+
+Result<OrderedSides> VectorFinder::RecordsInOrder(const ChromaCollection& collection) {
+  OrderedSides sides;
   Statement rows = TRY(connection_->Prepare(
       "SELECT embedding_id, seq_id FROM embeddings WHERE segment_id = ? ORDER BY id"));
   rows.Bind(1, std::string_view(collection.metadata_segment));
@@ -227,31 +239,26 @@ Status VectorFinder::MatchByOrder(const ChromaCollection& collection) {
     const bool since = SequenceOf(rows, 1).value_or(-1) > vectors_until_;
     const bool added = since && place != places_.end() && place->second.is_add &&
                        place->second.entry > vectors_until_;
-    sides.records.push_back({id, added    ? RecordAge::kAfter
-                                 : !since ? RecordAge::kBefore
-                                          : RecordAge::kUnknown});
+    RecordAge age = since ? RecordAge::kUnknown : RecordAge::kBefore;
+    if (added) age = RecordAge::kAfter;
+    sides.records.push_back({id, age});
   }
-  const auto is_other = [this](const OrderedMatch& match) {
-    return Compare(match.id, match.element) == Likeness::kOther;
-  };
-  const auto is_same = [this](const OrderedMatch& match) {
-    return Compare(match.id, match.element) == Likeness::kSame;
-  };
-  std::vector<OrderedMatch> matches = rescue::MatchByOrder(sides);
-  const bool confirmed = !id_of.empty() || std::any_of(matches.begin(), matches.end(), is_same);
-  if (!confirmed || std::any_of(matches.begin(), matches.end(), is_other)) matches.clear();
+  return sides;
+}
+
+void VectorFinder::Take(const std::vector<OrderedMatch>& matches, uint64_t unknown,
+                        uint64_t without_record) {
   for (const OrderedMatch& match : matches)
     places_[match.id].element = static_cast<int64_t>(match.element);
-  const uint64_t left = alive_.size() - id_of.size() - matches.size();
   if (!matches.empty()) {
     problems_.push_back(std::to_string(matches.size()) +
                         " vectors were matched to their records by order");
   }
-  if (left > sides.without_record) {
+  const uint64_t left = unknown - matches.size();
+  if (left > without_record) {
     problems_.push_back(std::to_string(left) +
                         " vectors of data_level0.bin belong to records that cannot be told");
   }
-  return {};
 }
 
 // --- answers ---

@@ -17,6 +17,7 @@
 
 #include "daemon/rescue/hnsw_folder.h"
 #include "daemon/rescue/id_map.h"
+#include "daemon/rescue/order_match.h"
 #include "daemon/rescue/sql_catalog.h"
 #include "daemon/store/sqlite.h"
 #include "lib/core/result.h"
@@ -57,6 +58,9 @@ class VectorFinder {
                   const ChromaCollection& collection);
   void MatchLabels(const IdMap& map);
   Status MatchByOrder(const ChromaCollection& collection);
+  Result<OrderedSides> RecordsInOrder(const ChromaCollection& collection);
+  // `unknown`: how many elements had no id; `without_record`: how many of them cannot have one.
+  void Take(const std::vector<OrderedMatch>& matches, uint64_t unknown, uint64_t without_record);
   Status ReadQueue(std::string_view topic, int64_t until);
   void Note(QueueOperation operation, const std::string& id, int64_t entry, bool has_vector);
   void NoteSince(QueueOperation operation, const std::string& id);

@@ -342,6 +342,55 @@ def kept_queue(case: Case) -> None:
     compare(bring_over(data, case.scratch), want)
 
 
+def export_and_back(case: Case) -> None:
+    """Out as JSON Lines, in again under another name, out again: the same content, the same bytes."""
+    from sidecar import Sidecar
+    first, second = case.scratch / "first.jsonl", case.scratch / "second.jsonl"
+    with Sidecar(case.scratch / "backup") as sidecar:
+        sidecar.operate("import", directory=str(case.data))
+        store = "/".join(DEFAULT)
+        done = sidecar.operate("export", store=store, file=str(first))
+        require(done["bytes"] == first.stat().st_size, f"{done}")
+        sidecar.operate("import", directory=str(first), store="fresh/copy")
+        sidecar.operate("export", store="fresh/copy", file=str(second))
+        require(first.read_bytes() == second.read_bytes(), "an export of an import differs")
+        server = Server(sidecar.server)
+        for each in server.collections("fresh", "copy"):
+            got = server.content("fresh", "copy", each)
+            want = server.content(*DEFAULT, next(c for c in server.collections(*DEFAULT)
+                                                 if c["name"] == each["name"]))
+            require(got == want, f"{each['name']} differs")
+        text = sidecar.pannierctl("store", "export", "--store", store, "--file", str(first),
+                                  "--wait", code=1)
+        require(text == "", "an export over a file that exists")
+
+
+def export_into_chroma(case: Case) -> None:
+    """Into a running Chroma server of an empty directory, which then answers the same."""
+    from sidecar import Sidecar
+    with Sidecar(case.scratch / "backup") as sidecar, Chroma(case.scratch / "there") as there:
+        sidecar.operate("import", directory=str(case.data))
+        for store in ("/".join(DEFAULT), "/".join(directories.OTHER)):
+            sidecar.operate("export", store=store, url=f"http://127.0.0.1:{there.server.port}")
+        want, got = Server(sidecar.server).everything(), there.everything()
+        require(got.keys() == want.keys(), f"collections {sorted(got)}")
+        for key, content in want.items():
+            require(got[key].metadata == content.metadata, f"{key}: metadata")
+            require(got[key].configuration["hnsw"]["space"] == content.configuration["hnsw"]["space"],
+                    f"{key}: space")
+            require(list(got[key].records) == list(content.records), f"{key}: ids")
+            for each, record in content.records.items():
+                compare_record(f"{key} {each}", got[key].records[each], record)
+                require(near(got[key].records[each].vector, record.vector), f"{key} {each}: vector")
+        try:
+            sidecar.operate("export", store="/".join(DEFAULT),
+                            url=f"http://127.0.0.1:{there.server.port}")
+        except Exception as error:
+            require("already" in str(error), str(error))
+        else:
+            raise Failed("collections that exist were written over")
+
+
 def not_chroma(case: Case) -> None:
     from sidecar import Failed as Refused
     for name, words in (("nothing", "no chroma.sqlite3"), ("foreign", "not Chroma's")):
@@ -360,7 +409,7 @@ def not_chroma(case: Case) -> None:
 
 CASES = [intact, torn_pickle, no_pickle, no_hnsw_files, short_data, no_header, no_lengths,
          holes_in_sqlite, short_sqlite, waiting_queue, write_ahead_log, killed_while_writing,
-         kept_queue, not_chroma]
+         kept_queue, export_and_back, export_into_chroma, not_chroma]
 
 
 def main() -> int:
