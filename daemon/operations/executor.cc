@@ -16,6 +16,8 @@ using nlohmann::json;
 using store::JournalEntry;
 
 constexpr auto kGlance = std::chrono::milliseconds(500);
+constexpr int kNoteAttempts = 4;
+constexpr auto kNotePause = std::chrono::milliseconds(50);
 
 bool Conflict(const std::vector<Hold>& a, const std::vector<Hold>& b) {
   for (const Hold& mine : a) {
@@ -339,8 +341,7 @@ void Executor::End(Operation& operation, State state, const Result<json>& result
   entry.result = pannier::json::Dump(kept);
   entry.ended = true;
   entry.changed = now;
-  Status noted = journal_.Update(entry);
-  if (noted.ok()) noted = journal_.Prune(options_.history);
+  const Status noted = NoteEnd(entry);
   // It stays unfinished in the journal then, and is run again at the next start.
   if (!noted.ok()) LogWarn("an operation's end was not noted").Add("error", noted.error().what);
   static const json kNothing;
@@ -348,6 +349,19 @@ void Executor::End(Operation& operation, State state, const Result<json>& result
     on_end_({operation.request, state, result.ok() ? *result : kNothing,
              result.ok() ? nullptr : &result.error(), now - started.value_or(now)});
   }
+}
+
+// A disk that fails once must not let an operation that has ended look as if it ran.
+Status Executor::NoteEnd(const JournalEntry& entry) {
+  Status noted = journal_.Update(entry);
+  for (int i = 0; i < kNoteAttempts && !noted.ok(); ++i) {
+    std::this_thread::sleep_for(kNotePause);
+    noted = journal_.Update(entry);
+  }
+  if (!noted.ok()) return noted;
+  const Status pruned = journal_.Prune(options_.history);  // else after the next one
+  if (!pruned.ok()) LogWarn("the journal was not pruned").Add("error", pruned.error().what);
+  return {};
 }
 
 void Executor::Leave(const OperationPtr& operation) {

@@ -90,6 +90,7 @@ class Executor {
   OperationPtr TakeNext() REQUIRES(mutex_);
   void Run(Operation& operation);
   void End(Operation& operation, State state, const Result<nlohmann::json>& result);
+  Status NoteEnd(const store::JournalEntry& entry);
   void Leave(const OperationPtr& operation) EXCLUDES(mutex_);
   nlohmann::json View(const Operation& operation) const EXCLUDES(mutex_);
 

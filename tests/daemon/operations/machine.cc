@@ -170,7 +170,8 @@ std::optional<Content> Machine::Read(const std::string& database) {
   Content content;
   for (const store::CollectionPtr& each : (*opened)->ListCollections(std::nullopt, 0)) {
     auto& records = content[each->name];
-    for (const store::Record& record : store::Get(**opened, each->id).value()) {
+    const std::vector<store::Record> seen = store::Get(**opened, each->id).value();
+    for (const store::Record& record : seen) {
       records[record.id] = record.document.value_or("");
     }
   }

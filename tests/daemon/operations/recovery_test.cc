@@ -137,7 +137,8 @@ TEST_CASE("recovery: many damaged stores stop it, and an event says what to do",
   const auto reasons = AwaitEvents(machine, "StoreDamaged", 4);
   REQUIRE(Count(reasons, "MassCorruption") == 1);
   REQUIRE(Count(reasons, "SalvageBegun") == 2);
-  for (const json& operation : machine.executor().List(10).value()) {
+  const std::vector<json> operations = machine.executor().List(10).value();
+  for (const json& operation : operations) {
     const json ended = machine.Await(*Uuid::Parse(operation["uid"].get<std::string>()));
     REQUIRE(ended["state"] == "Cancelled");
   }
