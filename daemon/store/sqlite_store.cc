@@ -36,7 +36,8 @@ Result<std::shared_ptr<SqliteStore>> SqliteStore::Open(const std::string& folder
 
 Status SqliteStore::Start() {
   Connection connection = TRY(OpenStoreWriter(path_, options_.sqlite_vfs));
-  writer_ = TRY(Writer::Open(std::move(connection), options_.graph_threshold, published_));
+  writer_ = TRY(Writer::Open(std::move(connection), options_.graph_threshold, published_,
+                             options_.memory_budget_bytes > 0));
   writer_->connection().OnWalCommit([this](int pages) { OnLog(static_cast<uint64_t>(pages)); });
   sequence_.store(writer_->sequence(), std::memory_order_release);
   return {};

@@ -33,16 +33,19 @@ const model::Metadata* MetadataOf(const model::RecordBatch& batch, size_t i) {
 
 }  // namespace
 
-Writer::Writer(Connection connection, uint32_t graph_threshold, PublishedCollections& published)
+Writer::Writer(Connection connection, uint32_t graph_threshold, PublishedCollections& published,
+               bool begins_caches)
     : connection_(std::move(connection)),
       collections_(connection_),
       tables_(connection_),
       published_(published),
-      graph_threshold_(graph_threshold) {}
+      graph_threshold_(graph_threshold),
+      begins_caches_(begins_caches) {}
 
 Result<std::unique_ptr<Writer>> Writer::Open(Connection connection, uint32_t graph_threshold,
-                                             PublishedCollections& published) {
-  std::unique_ptr<Writer> writer(new Writer(std::move(connection), graph_threshold, published));
+                                             PublishedCollections& published, bool begins_caches) {
+  std::unique_ptr<Writer> writer(
+      new Writer(std::move(connection), graph_threshold, published, begins_caches));
   TRY(writer->Load());
   return writer;
 }
@@ -261,7 +264,7 @@ Status Writer::FixDimension(Change& change, uint32_t dimension) {
   model::Collection fixed = *change.entry.info;
   fixed.dimension = dimension;
   TRY(collections_.Update(fixed));
-  if (change.counters.records == 0 && change.counters.last_record == 0) {
+  if (begins_caches_ && change.counters.records == 0 && change.counters.last_record == 0) {
     // An empty cache is complete: what comes is added as it is written, and no first query has to
     // load it.
     auto vectors = std::make_shared<index::VectorIndex>(

@@ -28,8 +28,11 @@ namespace pannier::store {
 class Writer {
  public:
   // Reads what the store holds and publishes it. `graph_threshold`: see VectorIndex::Options.
+  // Without `begins_caches` no cache grows along with what is written: a large import would fill
+  // the memory with vectors that nobody searches.
   static Result<std::unique_ptr<Writer>> Open(Connection connection, uint32_t graph_threshold,
-                                              PublishedCollections& published);
+                                              PublishedCollections& published,
+                                              bool begins_caches = true);
 
   // --- one transaction ---
   Status Begin();
@@ -68,7 +71,8 @@ class Writer {
     bool counters_changed = false;
     bool deleted = false;  // stays listed, so that Abort() reaches its caches
   };
-  Writer(Connection connection, uint32_t graph_threshold, PublishedCollections& published);
+  Writer(Connection connection, uint32_t graph_threshold, PublishedCollections& published,
+         bool begins_caches);
   Status Load();
   const CollectionMap& visible() const;  // with this transaction's changes
   CollectionMap& changing();             // the transaction's own map, copied at the first change
@@ -98,6 +102,7 @@ class Writer {
   PublishedCollections& published_;
   index::Sequence sequence_ = 0;
   const uint32_t graph_threshold_;
+  const bool begins_caches_;
   bool dropped_ = false;
   std::map<uint32_t, std::set<std::string>>
       known_keys_;  // "type key" pairs a schema has, by collection
