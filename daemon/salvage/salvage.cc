@@ -132,7 +132,7 @@ class Salvage {
   // now.
   Result<bool> FromSnapshot(store::RecordTable* snapshot, uint32_t record, std::string_view id);
   Result<model::Collection> InfoOf(const FoundCollection& found, const Inventory& inventory);
-  Result<std::optional<uint32_t>> DimensionOf(const Inventory& inventory) const;
+  Result<std::optional<uint32_t>> DimensionOf(const Inventory& inventory);
   void Lose(const FoundCollection& found, LostRecord lost);
   void Say(std::string message) {
     if (report_.messages.size() < kMessagesMax) report_.messages.push_back(std::move(message));
@@ -223,7 +223,7 @@ Result<model::Collection> Salvage::InfoOf(const FoundCollection& found,
 }
 
 // As the first vector has it. One that was never written with a vector has none.
-Result<std::optional<uint32_t>> Salvage::DimensionOf(const Inventory& inventory) const {
+Result<std::optional<uint32_t>> Salvage::DimensionOf(const Inventory& inventory) {
   std::optional<uint32_t> dimension;
   for (const HeldRow& held : inventory.rows) {
     TRY(trees_.ReadRow(held.spot, [&](const FoundRow& row) -> Status {

@@ -136,12 +136,15 @@ Status Trees::ScanForRows(uint32_t number, Page page, const RowVisitor& visit) c
   return {};
 }
 
-Status Trees::ReadRow(Spot spot, const RowUser& use) const {
-  std::vector<std::byte> page;
-  TRY(file_.Read(spot.page, &page));
+Status Trees::ReadRow(Spot spot, const RowUser& use) {
+  if (last_page_ != spot.page) {
+    last_page_ = 0;
+    TRY(file_.Read(spot.page, &last_bytes_));
+    last_page_ = spot.page;
+  }
   uint64_t record = 0;
   const auto visit = [&](Spot, const FoundRow& row) { return use(row); };
-  if (!TRY(RowAt(page, spot, visit, &record)))
+  if (!TRY(RowAt(last_bytes_, spot, visit, &record)))
     return Unavailable("a record changed while it was read");
   return {};
 }

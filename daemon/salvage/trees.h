@@ -58,7 +58,7 @@ class Trees {
                     const std::function<void(uint64_t record)>& broken) const;
   // Reads one again.
   using RowUser = std::function<Status(const FoundRow& row)>;
-  Status ReadRow(Spot spot, const RowUser& use) const;
+  Status ReadRow(Spot spot, const RowUser& use);
   // The text of an index entry.
   Result<std::string> ReadEntryText(Spot spot) const;
 
@@ -72,6 +72,8 @@ class Trees {
   std::vector<std::pair<uint32_t, uint32_t>> pages_;  // by owner
   std::vector<uint32_t> incomplete_;                  // roots; sorted
   bool unowned_damage_ = false;
+  uint32_t last_page_ = 0;  // that ReadRow() read; rows come page by page
+  std::vector<std::byte> last_bytes_;
 };
 
 // Whether these values are a sound record's; fills `row` with views of them.
