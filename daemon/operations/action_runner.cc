@@ -1,22 +1,8 @@
 #include "daemon/operations/action_runner.h"
 
-#include <algorithm>
-
 #include "daemon/operations/members.h"
 
 namespace pannier::operations {
-namespace {
-
-constexpr auto kGlance = std::chrono::milliseconds(200);  // between looks at the stop flag
-
-bool IsGranted(const Want& want, const std::vector<Grant>& grants) {
-  return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
-    return grant.method == want.method && grant.key == want.key;
-  });
-}
-
-}  // namespace
-
 Hold StoreHold(const StoreName& store) { return {"store " + ToString(store), false}; }
 Hold RepositoryHold(const std::string& name, bool shared) { return {"repository " + name, shared}; }
 Hold AllStoresHold(bool shared) { return {"all stores", shared}; }
@@ -48,29 +34,25 @@ store::Progress Context::Progress() {
 
 bool Context::Stopped() const { return shared_.stop.load() || clock_.Steady() >= deadline_; }
 
-Result<std::vector<Grant>> Context::AwaitGrants(std::vector<Want> wants,
-                                                std::chrono::seconds patience) {
-  const SteadyTime until = std::min(deadline_, clock_.Steady() + patience);
+void Context::SetWants(std::vector<Want> wants) {
   MutexLock lock(shared_.mutex);
   shared_.wants = std::move(wants);
-  const auto complete = [this]() REQUIRES(shared_.mutex) {
-    return std::all_of(shared_.wants.begin(), shared_.wants.end(),
-                       [this](const Want& want)
-                           REQUIRES(shared_.mutex) { return IsGranted(want, shared_.grants); });
-  };
-  bool all = complete();
-  while (!all && !shared_.stop.load() && clock_.Steady() < until) {
-    shared_.changed.WaitFor(shared_.mutex, kGlance);
-    all = complete();
+}
+
+void Context::TakeGrants(std::function<Status(const Grant&)> on_grant,
+                         std::function<void()> on_stop) {
+  {
+    MutexLock lock(shared_.desk_mutex);
+    shared_.on_grant = std::move(on_grant);
+    shared_.on_stop = std::move(on_stop);
   }
-  shared_.wants.clear();
-  if (!all) {
-    return DeadlineExceeded("the URLs that this operation asked for were not granted in time",
-                            "POST them to …/grants while the state is AwaitingGrants");
-  }
-  std::vector<Grant> grants = std::move(shared_.grants);
-  shared_.grants.clear();
-  return grants;
+  if (shared_.stop.load()) shared_.Stop();  // which came before there was anybody to tell
+}
+
+void Context::Shared::Stop() {
+  stop = true;
+  MutexLock lock(desk_mutex);
+  if (on_stop) on_stop();
 }
 
 }  // namespace pannier::operations

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -41,13 +42,18 @@ class Context {
   // The executor's side: what others see and set while the operation runs.
   struct Shared {
     Mutex mutex;
-    CondVar changed;
     std::string phase GUARDED_BY(mutex);
     uint64_t done GUARDED_BY(mutex) = 0, total GUARDED_BY(mutex) = 0;
     nlohmann::json plan GUARDED_BY(mutex);
     std::vector<Want> wants GUARDED_BY(mutex);
-    std::vector<Grant> grants GUARDED_BY(mutex);  // given, not yet taken
-    std::atomic<bool> stop{false};                // cancelled, or the daemon ends
+    std::atomic<bool> stop{false};  // cancelled, or the daemon ends
+    // Who takes grants while the operation works with them; held while they do, and taken before
+    // `mutex`.
+    Mutex desk_mutex;
+    std::function<Status(const Grant&)> on_grant GUARDED_BY(desk_mutex);
+    std::function<void()> on_stop GUARDED_BY(desk_mutex);
+
+    void Stop() EXCLUDES(desk_mutex);
   };
 
   Context(const Request& request, bool happened, uint32_t attempt, SteadyTime deadline,
@@ -72,9 +78,11 @@ class Context {
   // For work that reports how far it is.
   store::Progress Progress();
   bool Stopped() const;
-  // Waits until all of `wants` are granted, or for `patience`. Returns what came.
-  //   kDeadlineExceeded  they did not come in time
-  Result<std::vector<Grant>> AwaitGrants(std::vector<Want> wants, std::chrono::seconds patience);
+  // What the operation wants granted now: while there is something, its state is AwaitingGrants.
+  void SetWants(std::vector<Want> wants);
+  // From now on grants go to `on_grant`, and `on_stop` is told when the operation is to end; both
+  // return at once. Null: nobody takes them any more, and none is being taken.
+  void TakeGrants(std::function<Status(const Grant&)> on_grant, std::function<void()> on_stop);
 
  private:
   const Request& request_;

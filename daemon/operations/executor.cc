@@ -103,7 +103,7 @@ void Executor::Stop() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
-    for (const OperationPtr& operation : live_) operation->shared.stop = true;
+    for (const OperationPtr& operation : live_) operation->shared.Stop();
     changed_.NotifyAll();
   }
   for (std::jthread& thread : threads_) thread.request_stop();
@@ -164,14 +164,7 @@ Result<Executor::Submitted> Executor::Take(Request request) {
 }
 
 Result<json> Executor::Show(const Uuid& uid) const {
-  OperationPtr live;
-  {
-    MutexLock lock(mutex_);
-    for (const OperationPtr& operation : live_) {
-      if (operation->request.uid == uid) live = operation;
-    }
-  }
-  if (live) return View(*live);
+  if (const OperationPtr live = FindLive(uid)) return View(*live);
   const std::optional<JournalEntry> entry = TRY(journal_.Find(uid));
   if (!entry) {
     return NotFound("there is no operation " + uid.ToString(),
@@ -198,7 +191,7 @@ Status Executor::Cancel(const Uuid& uid) {
     });
     if (found != live_.end()) {
       (*found)->cancelled = true;
-      (*found)->shared.stop = true;
+      (*found)->shared.Stop();
       if ((*found)->running) return {};
       waiting = *found;
       waiting->running = true;  // so that no thread takes it
@@ -213,17 +206,23 @@ Status Executor::Cancel(const Uuid& uid) {
   return {};
 }
 
-Status Executor::GiveGrants(const Uuid& uid, std::vector<Grant> grants) {
+Status Executor::GiveGrants(const Uuid& uid, const std::vector<Grant>& grants) {
+  const OperationPtr operation = FindLive(uid);
+  const Error nobody =
+      pannier::Conflict("operation " + uid.ToString() + " does not wait for grants");
+  if (!operation) return nobody;
+  MutexLock desk(operation->shared.desk_mutex);
+  if (!operation->shared.on_grant) return nobody;
+  for (const Grant& grant : grants) TRY(operation->shared.on_grant(grant));
+  return {};
+}
+
+Executor::OperationPtr Executor::FindLive(const Uuid& uid) const {
   MutexLock lock(mutex_);
   for (const OperationPtr& operation : live_) {
-    if (operation->request.uid != uid) continue;
-    MutexLock shared(operation->shared.mutex);
-    if (operation->shared.wants.empty()) break;
-    for (Grant& grant : grants) operation->shared.grants.push_back(std::move(grant));
-    operation->shared.changed.NotifyAll();
-    return {};
+    if (operation->request.uid == uid) return operation;
   }
-  return pannier::Conflict("operation " + uid.ToString() + " does not wait for grants");
+  return nullptr;
 }
 
 uint32_t Executor::running() const {

@@ -73,8 +73,9 @@ class Executor {
   Result<std::vector<nlohmann::json>> List(uint32_t limit) const;
   // One that waits ends at once, one that runs at its next step. Ended already: ok.
   Status Cancel(const Uuid& uid);
-  //   kConflict  it does not wait for grants
-  Status GiveGrants(const Uuid& uid, std::vector<Grant> grants);
+  //   kConflict         it does not work with grants, or not now
+  //   kInvalidArgument  one of them is no such URL; those before it are taken
+  Status GiveGrants(const Uuid& uid, const std::vector<Grant>& grants);
 
   uint32_t running() const;
   uint32_t waiting() const;
@@ -92,6 +93,7 @@ class Executor {
   void End(Operation& operation, State state, const Result<nlohmann::json>& result);
   Status NoteEnd(const store::JournalEntry& entry);
   void Leave(const OperationPtr& operation) EXCLUDES(mutex_);
+  OperationPtr FindLive(const Uuid& uid) const EXCLUDES(mutex_);
   nlohmann::json View(const Operation& operation) const EXCLUDES(mutex_);
 
   store::Journal& journal_;

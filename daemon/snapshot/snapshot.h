@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/store/store.h"
 #include "daemon/store/store_check.h"
@@ -29,7 +30,9 @@ struct TakeOptions {
   uint32_t transfers = 4;
   uint64_t log_bytes_max = 1ull << 30;  // past it the pin is given up: writers come too fast
   bool may_list = true;                 // false: the repository can only be read and written
-  SteadyTime deadline;                  // nothing is committed after it
+  // Told of the keys of all chunks just before they are sent; may be empty.
+  std::function<void(const std::vector<std::string>& keys)> before_sending;
+  SteadyTime deadline;  // nothing is committed after it
 };
 
 // 1. pins the store; 2. cuts its file into chunks, hashes them, and spools those that the parent

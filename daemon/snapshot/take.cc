@@ -148,7 +148,12 @@ Status Taking::Send() {
     spooled = std::move(spooled_);
   }
   uint64_t total = 0;
-  for (const Spooled& chunk : spooled) total += chunk.bytes;
+  std::vector<std::string> keys;
+  for (const Spooled& chunk : spooled) {
+    total += chunk.bytes;
+    keys.push_back(contract::ChunkKey(chunk.sha256));
+  }
+  if (options_.before_sending) options_.before_sending(keys);
   SharedProgress progress(total, progress_);
   return ForEach(spooled.size(), options_.transfers, [&](uint64_t index) -> Status {
     const Spooled& chunk = spooled[index];

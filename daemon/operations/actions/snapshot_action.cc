@@ -1,5 +1,8 @@
 // snapshot: takes one of a store, and proves it.
+#include <set>
+
 #include "daemon/operations/actions/actions.h"
+#include "daemon/operations/actions/granted_repository.h"
 #include "daemon/operations/actions/support.h"
 #include "daemon/operations/actions/verification.h"
 #include "daemon/operations/members.h"
@@ -22,9 +25,12 @@ class SnapshotAction final : public ActionRunner {
   Result<json> Run(Context& context) override;
 
  private:
-  Result<json> RunIn(Context& context, Repository& repository);
-  snapshot::TakeOptions OptionsFor(const Context& context,
-                                   const store::DatabaseInfo& database) const;
+  Result<json> RunNamed(Context& context);
+  Result<json> RunGranted(Context& context);
+  // `granted`: the repository's, if it is one of URLs.
+  Result<json> RunIn(Context& context, Repository& repository, snapshot::TakeOptions options,
+                     GrantedRepository* granted);
+  Result<snapshot::TakeOptions> OptionsFor(const Context& context) const;
   Result<Manifest> Take(Context& context, Repository& repository, snapshot::TakeOptions options,
                         const Staging& staging);
   json ResultOf(const Request& request, const Manifest& manifest, bool verified,
@@ -33,33 +39,70 @@ class SnapshotAction final : public ActionRunner {
   Services& services_;
 };
 
+bool IsGranted(const Request& request) { return FlagOf(request.arguments, "grants", false); }
+
+std::vector<std::string> ChunkKeys(const Manifest& manifest) {
+  std::set<std::string> keys;
+  for (const contract::ManifestFile& file : manifest.files) {
+    for (const contract::Chunk& chunk : file.chunks) keys.insert(contract::ChunkKey(chunk.sha256));
+  }
+  return {keys.begin(), keys.end()};
+}
+
 Status SnapshotAction::Check(const Request& request) {
-  if (FlagOf(request.arguments, "grants", false)) {
-    return Unimplemented("presigned URLs", "let the daemon have credentials of its own");
-  }
-  if (request.repository.empty()) {
-    return InvalidArgument("the member \"repository\" is missing");
-  }
-  TRY(services_.repositories.CheckName(request.repository));
   TRY(FindDatabase(services_, *request.store));
-  return {};
+  if (IsGranted(request)) {
+    if (request.repository.empty()) return {};
+    return InvalidArgument("the member \"repository\" does not go with \"grants\"");
+  }
+  for (const char* name : {"parentKey", "repositoryID"}) {
+    if (request.arguments.contains(name)) {
+      return InvalidArgument("the member \"" + std::string(name) + "\" goes with \"grants\"");
+    }
+  }
+  if (request.repository.empty()) return InvalidArgument("the member \"repository\" is missing");
+  return services_.repositories.CheckName(request.repository);
 }
 
 Result<json> SnapshotAction::Run(Context& context) {
-  const Request& request = context.request();
   const SteadyTime began = services_.clock.Steady();
-  const std::unique_ptr<Repository> repository =
-      TRY(services_.repositories.Open(request.repository, context.deadline()));
-  Result<json> result = RunIn(context, *repository);
-  if (request.dry_run) return result;
+  Result<json> result = IsGranted(context.request()) ? RunGranted(context) : RunNamed(context);
+  if (context.request().dry_run) return result;
   services_.metrics.OnSnapshot(ResultWord(result.ok()), services_.clock.Steady() - began,
                                services_.clock.Now());
   return result;
 }
 
-snapshot::TakeOptions SnapshotAction::OptionsFor(const Context& context,
-                                                 const store::DatabaseInfo& database) const {
+Result<json> SnapshotAction::RunNamed(Context& context) {
+  const std::unique_ptr<Repository> repository =
+      TRY(services_.repositories.Open(context.request().repository, context.deadline()));
+  snapshot::TakeOptions options = TRY(OptionsFor(context));
+  TRY(context.Enter("comparing"));
+  options.parent = TRY(services_.finder.FindParent(
+      *repository, *context.request().store, options.owner, options.store, context.deadline()));
+  return RunIn(context, *repository, std::move(options), nullptr);
+}
+
+// Without credentials: somebody who has them grants each request to the repository.
+Result<json> SnapshotAction::RunGranted(Context& context) {
+  const json& arguments = context.request().arguments;
+  const auto granted = TRY(GrantedRepository::Open(
+      context, services_.clock, UuidOf(arguments, "repositoryID").value_or(Uuid())));
+  snapshot::TakeOptions options = TRY(OptionsFor(context));
+  options.may_list = false;
+  options.before_sending = [&granted](const std::vector<std::string>& keys) {
+    granted->Expect("PUT", keys);
+  };
+  if (const auto parent = TextOf(arguments, "parentKey")) {
+    TRY(context.Enter("comparing"));
+    options.parent = TRY(granted->repository().ReadManifest(*parent, context.deadline()));
+  }
+  return RunIn(context, granted->repository(), std::move(options), granted.get());
+}
+
+Result<snapshot::TakeOptions> SnapshotAction::OptionsFor(const Context& context) const {
   const Request& request = context.request();
+  const store::DatabaseInfo database = TRY(FindDatabase(services_, *request.store));
   snapshot::TakeOptions options;
   options.uid = request.uid;
   options.owner = UuidOf(request.arguments, "owner").value_or(services_.stores.instance_id());
@@ -73,25 +116,22 @@ snapshot::TakeOptions SnapshotAction::OptionsFor(const Context& context,
   return options;
 }
 
-Result<json> SnapshotAction::RunIn(Context& context, Repository& repository) {
+Result<json> SnapshotAction::RunIn(Context& context, Repository& repository,
+                                   snapshot::TakeOptions options, GrantedRepository* granted) {
   const Request& request = context.request();
   const SteadyTime began = services_.clock.Steady();
-  const store::DatabaseInfo database = TRY(FindDatabase(services_, *request.store));
-  snapshot::TakeOptions options = OptionsFor(context, database);
-  TRY(context.Enter("comparing"));
-  options.parent = TRY(services_.finder.FindParent(repository, *request.store, options.owner,
-                                                   options.store, context.deadline()));
   const store::StoreInfo info =
       TRY(services_.stores.Describe(request.store->tenant, request.store->database));
   context.SetPlan({{"store", ToString(*request.store)},
                    {"storeID", options.store.ToString()},
-                   {"repository", request.repository},
+                   {"repository", repository.objects().Describe()},
                    {"parent", options.parent ? UuidJson(options.parent->uid) : json(nullptr)},
                    {"bytes", info.bytes_on_disk}});
   if (request.dry_run) return json::object();
   const Staging staging = TRY(Staging::Make(services_, request.uid));
   const Manifest manifest = TRY(Take(context, repository, std::move(options), staging));
   services_.metrics.OnSnapshotBytes(manifest.bytes(), manifest.new_bytes);
+  if (granted != nullptr) granted->Expect("GET", ChunkKeys(manifest));
   const bool deep = TextOf(request.arguments, "verification").value_or("Deep") == "Deep";
   const repository::Verification found =
       TRY(VerifySnapshot(services_, context, repository, RefOf(manifest), manifest, deep, staging)
@@ -102,7 +142,7 @@ Result<json> SnapshotAction::RunIn(Context& context, Repository& repository) {
   }
   services_.events.Normal("SnapshotTaken", ToString(*request.store),
                           "snapshot at sequence " + std::to_string(manifest.sequence) + " in " +
-                              request.repository + ", verified");
+                              repository.objects().Describe() + ", verified");
   return ResultOf(request, manifest, found.sound, began);
 }
 

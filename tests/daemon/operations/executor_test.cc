@@ -11,7 +11,6 @@ namespace pannier::operations {
 namespace {
 
 using nlohmann::json;
-using std::chrono::seconds;
 
 // What the actions of one test share. Waits end after a generous time, so that a defect fails a
 // test and does not hang it.
@@ -76,9 +75,21 @@ class WantsGrants final : public ActionRunner {
   Status Check(const Request&) override { return {}; }
   std::vector<Hold> Holds(const Request&) const override { return {}; }
   Result<json> Run(Context& context) override {
-    const auto grants =
-        TRY(context.AwaitGrants({{"PUT", "chunks/a"}, {"GET", "chunks/b"}}, seconds(30)));
-    return json{{"grants", grants.size()}};
+    std::atomic<int> granted{0};
+    std::atomic<bool> told_to_stop{false};
+    context.TakeGrants(
+        [&](const Grant& grant) -> Status {
+          if (grant.url.empty()) return InvalidArgument("no URL");
+          ++granted;
+          return {};
+        },
+        [&] { told_to_stop = true; });
+    context.SetWants({{"PUT", "chunks/a"}, {"GET", "chunks/b"}});
+    while (granted < 2 && !told_to_stop) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    context.SetWants({});
+    context.TakeGrants(nullptr, nullptr);
+    if (told_to_stop) return DeadlineExceeded("stopped");
+    return json{{"grants", granted.load()}};
   }
 };
 
@@ -292,9 +303,16 @@ TEST_CASE("executor: grants that were asked for are handed over", "[daemon][oper
   }
   REQUIRE(shown["wants"].size() == 2);
   REQUIRE(shown["wants"][0]["key"] == "chunks/a");
+  REQUIRE(
+      fixture.executor->GiveGrants(uid, {{"PUT", "chunks/a", "", {}}}).Is(Errc::kInvalidArgument));
   fixture.executor->GiveGrants(uid, {{"PUT", "chunks/a", "https://x/a", WallTime::max()}}).value();
   fixture.executor->GiveGrants(uid, {{"GET", "chunks/b", "https://x/b", WallTime::max()}}).value();
   REQUIRE(fixture.Await(uid)["result"]["grants"] == 2);
+
+  const Uuid cancelled = Uuid::Random();
+  fixture.executor->Submit(cancelled, R"({"action":"sweep"})").value();
+  fixture.executor->Cancel(cancelled).value();
+  REQUIRE(fixture.Await(cancelled)["state"] == "Cancelled");
 }
 
 TEST_CASE("executor: the list has the newest first, and only so many that have ended",
