@@ -311,7 +311,9 @@ void Executor::Run(Operation& operation) {
     cancelled = operation.cancelled;
     stopping = stopping_;
   }
-  if (stopping && !cancelled && result.Is(Errc::kDeadlineExceeded)) {
+  // Waits that are ended say that what they waited for was not there.
+  const bool ended_early = result.Is(Errc::kDeadlineExceeded) || result.Is(Errc::kUnavailable);
+  if (stopping && !cancelled && ended_early) {
     // Not its fault: the next start runs it again, and this attempt does not count.
     operation.entry.state = ToString(State::kPending);
     --operation.entry.attempts;
@@ -319,8 +321,7 @@ void Executor::Run(Operation& operation) {
     if (!kept.ok()) LogWarn("an operation's state was not noted").Add("error", kept.error().what);
     return;
   }
-  const bool by_cancel = cancelled && result.Is(Errc::kDeadlineExceeded);
-  End(operation, by_cancel ? State::kCancelled : State::kFailed, result);
+  End(operation, cancelled && ended_early ? State::kCancelled : State::kFailed, result);
 }
 
 void Executor::End(Operation& operation, State state, const Result<json>& result) {
