@@ -88,7 +88,8 @@ std::vector<std::string_view> NamesOf(const std::vector<Member>& members) {
 
 Status CheckMembers(const json& object, const std::vector<Member>& allowed,
                     const std::string& prefix) {
-  for (const auto& [name, value] : object.items()) {
+  for (const auto& item : object.items()) {
+    const std::string& name = item.key();
     const auto known = std::find_if(allowed.begin(), allowed.end(),
                                     [&](const Member& member) { return member.name == name; });
     if (known == allowed.end()) {
