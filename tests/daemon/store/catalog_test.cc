@@ -127,7 +127,8 @@ TEST_CASE("catalog: one of format 1 is read, and brought up to date once", "[dae
     REQUIRE(catalog->Damages().value().empty());
     REQUIRE(catalog->SetLeftovers({{"x", "y", FromNanoseconds(opened)}}).ok());
     REQUIRE(catalog->Leftovers().value().at(0).since == FromNanoseconds(opened));
-    REQUIRE(catalog->file().connection.QueryInt("PRAGMA user_version").value() == 2);
+    Connection look = Connection::Open(dir / "catalog.db", Connection::Mode::kReadOnly, "").value();
+    REQUIRE(look.QueryInt("PRAGMA user_version").value() == 2);
   }
 }
 
