@@ -2,14 +2,13 @@
 //
 // Leftovers are: staging folders of no running operation; folders below stores/ that the catalog
 // does not know, also those of creations and deletions that were cut short; databases whose folder
-// is missing (said, never acted on); expired quarantine; unfinished copies (*.new); and any other
-// name in the data directory, below stores/, staging/ or quarantine/ that does not belong there.
-// Nothing is acted on at first sight: a sweep remembers what it saw, and a later one, at least
-// `grace` after the first, acts on what has not changed since. What might hold somebody's data is
-// never deleted from where it was found: it is moved to quarantine, and deleted from there by
-// another sweep, again at least `grace` later. Links are not followed, and nothing but files and
-// folders is touched.
-// Threads: any; sweeps take turns.
+// is missing (said, never acted on, like quarantine that is missing); expired quarantine;
+// unfinished copies (*.new); and any other name in the data directory, below stores/, staging/ or
+// quarantine/ that does not belong there. Nothing is acted on at first sight: a sweep remembers
+// what it saw, and a later one, at least `grace` after the first, acts on what has not changed
+// since. What might hold somebody's data is never deleted from where it was found: it is moved to
+// quarantine, and deleted from there by another sweep, again at least `grace` later. Links are not
+// followed, and nothing but files and folders is touched. Threads: any; sweeps take turns.
 #pragma once
 
 #include <chrono>

@@ -66,7 +66,7 @@ class Look {
     const std::vector<Entry> aside = TRY(List("quarantine"));
     const std::vector<QuarantineRow> rows = TRY(catalog_.Quarantined());
     TRY(LookAtStores(stores, rows));
-    LookAtQuarantine(aside, rows);
+    TRY(LookAtQuarantine(aside, rows));
     for (Found& found : found_) TRY(Measure(found.path, &found));
     return std::move(found_);
   }
@@ -174,7 +174,8 @@ class Look {
     return {};
   }
 
-  void LookAtQuarantine(const std::vector<Entry>& entries, const std::vector<QuarantineRow>& rows) {
+  Status LookAtQuarantine(const std::vector<Entry>& entries,
+                          const std::vector<QuarantineRow>& rows) {
     std::map<std::string, const QuarantineRow*> by_path;
     for (const QuarantineRow& row : rows) by_path[row.path] = &row;
     for (const Entry& entry : entries) {
@@ -187,7 +188,23 @@ class Look {
       } else if (row.why == Sweeper::kWhy) {
         Add(path, "moved to quarantine by a sweep", Handling::kRemove, row.store, row.since);
       }
+      if (found != by_path.end()) by_path.erase(found);
     }
+    for (const auto& [path, row] : by_path) {
+      if (TRY(IsSomewhere(*row))) continue;
+      Add(path, "missing from quarantine", Handling::kSay);
+    }
+    return {};
+  }
+
+  // It may have come since the list was made, be on its way, or have been released or removed.
+  Result<bool> IsSomewhere(const QuarantineRow& row) {
+    if (TRY(file::Exists(files_, directory_.At(row.path)))) return true;
+    if (TRY(file::Exists(files_, directory_.At(row.origin)))) return true;
+    const auto again = catalog_.FindQuarantined(row.store);
+    if (again.Is(Errc::kNotFound)) return true;
+    TRY(again);
+    return false;
   }
 
   Status Measure(const std::string& path, Found* found) {
@@ -238,7 +255,8 @@ class Sweeper::Hand {
   // Whether this mode does anything about it.
   bool Acts(const Found& found) const {
     if (mode_ == SweepMode::kReport || found.handling == Handling::kSay) return false;
-    return mode_ == SweepMode::kDelete || found.handling != Handling::kRemove;
+    const bool deletes = found.handling == Handling::kRemove || found.handling == Handling::kIntent;
+    return mode_ == SweepMode::kDelete || !deletes;
   }
 
   // False: it has found an owner, or is gone.
@@ -266,6 +284,7 @@ class Sweeper::Hand {
   Result<bool> MoveAside(const Found& found) {
     // Nothing is created or put in place meanwhile.
     const std::unique_lock alone(sweeper_.databases_change_);
+    if (!TRY(file::Exists(sweeper_.files_, sweeper_.directory_.At(found.path)))) return false;
     Uuid id = Uuid::Random();
     const auto named = Uuid::Parse(found.path.substr(found.path.rfind('/') + 1));
     if (named && found.path.rfind("stores/", 0) == 0) {

@@ -218,6 +218,21 @@ TEST_CASE("sweep: a database whose folder is missing is said and left alone", "[
   REQUIRE(fixture.stores->FindDatabase(kTenant, kDefault).ok());
 }
 
+TEST_CASE("sweep: what was removed from quarantine by hand is said", "[daemon][store]") {
+  SweepFixture fixture;
+  fixture.Put(kUnknown + "/store.db");
+  REQUIRE(fixture.Twice(SweepMode::kQuarantine).removed == 1);
+  const auto aside = fixture.stores->ListQuarantine().value();
+  fs::remove_all(fixture.data / aside.at(0).path);
+  const SweepResult result = fixture.Twice(SweepMode::kDelete);
+  REQUIRE(SweepFixture::Lines(result) ==
+          std::vector<std::string>{aside[0].path + ": missing from quarantine"});
+  REQUIRE(result.removed == 0);
+  REQUIRE(fixture.stores->Release(aside[0].store, kTenant, "x").Is(Errc::kInvalidArgument));
+  REQUIRE(fixture.stores->RemoveQuarantined(aside[0].store).ok());
+  REQUIRE(fixture.Run(SweepMode::kDelete).found_total == 0);
+}
+
 TEST_CASE("sweep: expired quarantine goes in delete mode", "[daemon][store]") {
   SweepFixture fixture;
   const Uuid operation = Uuid::Random();
