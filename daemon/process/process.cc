@@ -23,7 +23,10 @@ constexpr int kArenasMax = 2;
 // Bodies and answers from this size on are mapped by themselves and go back to the system when they
 // are freed. Left alone, the C library raises its threshold to the largest ever freed, and keeps
 // all below.
-constexpr int kMappedBytesMin = 256 << 10;
+// Chunks of snapshots (1 MiB and a little) stay below: mapping each anew costs more than its hash.
+constexpr int kMappedBytesMin = 2 << 20;
+// What lies free at the end of an arena stays there: the chunks of one operation.
+constexpr int kKeptBytesMax = 8 << 20;
 
 sigset_t StopSignals() {
   sigset_t signals;
@@ -39,6 +42,7 @@ void PrepareProcess() {
   umask(0077);
   mallopt(M_ARENA_MAX, kArenasMax);
   mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
+  mallopt(M_TRIM_THRESHOLD, kKeptBytesMax);
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
