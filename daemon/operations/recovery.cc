@@ -10,6 +10,7 @@ namespace pannier::operations {
 namespace {
 
 constexpr auto kGlance = std::chrono::seconds(5);
+constexpr auto kScrubPause = std::chrono::minutes(1);
 constexpr size_t kFoundMax = 1'024;  // not yet looked at; what is beyond is in the catalog
 constexpr char kRunbook[] = "docs/runbooks/damage.md";
 
@@ -78,9 +79,11 @@ void Recovery::Loop() {
     }
     for (const Found& each : found) Handle(each);
     // A disk that is bad is not to be read more than must be.
-    if (!found.empty() || policy_.stopped()) continue;
+    if (!found.empty() || policy_.stopped() || services_.clock.Steady() < next_scrub_) continue;
     const auto checked = scrubber_.Step();
     if (!checked.ok()) LogWarn("a scrub failed").Add("error", checked.error().what);
+    // Looking at all stores costs a little: not at every glance, when none is due.
+    if (!checked.ok() || !*checked) next_scrub_ = services_.clock.Steady() + kScrubPause;
   }
 }
 

@@ -78,8 +78,10 @@ class Recovery {
   Executor& executor_;
   const RecoveryOptions options_;
   Scrubber scrubber_;
-  DamagePolicy policy_;          // of the thread
-  std::vector<Uuid> submitted_;  // of the thread: automatic salvages
+  // Of the thread:
+  DamagePolicy policy_;
+  std::vector<Uuid> submitted_;  // automatic salvages
+  SteadyTime next_scrub_;
   mutable Mutex mutex_;
   CondVar changed_;
   std::deque<Found> found_ GUARDED_BY(mutex_);

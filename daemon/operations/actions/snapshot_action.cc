@@ -130,6 +130,7 @@ Result<json> SnapshotAction::RunIn(Context& context, Repository& repository,
   if (request.dry_run) return json::object();
   const Staging staging = TRY(Staging::Make(services_, request.uid));
   const Manifest manifest = TRY(Take(context, repository, std::move(options), staging));
+  const std::chrono::duration<double> copied = services_.clock.Steady() - began;
   services_.metrics.OnSnapshotBytes(manifest.bytes(), manifest.new_bytes);
   if (granted != nullptr) granted->Expect("GET", ChunkKeys(manifest));
   const bool deep = TextOf(request.arguments, "verification").value_or("Deep") == "Deep";
@@ -143,7 +144,9 @@ Result<json> SnapshotAction::RunIn(Context& context, Repository& repository,
   services_.events.Normal("SnapshotTaken", ToString(*request.store),
                           "snapshot at sequence " + std::to_string(manifest.sequence) + " in " +
                               repository.objects().Describe() + ", verified");
-  return ResultOf(request, manifest, found.sound, began);
+  json result = ResultOf(request, manifest, found.sound, began);
+  result["copySeconds"] = copied.count();
+  return result;
 }
 
 Result<Manifest> SnapshotAction::Take(Context& context, Repository& repository,
