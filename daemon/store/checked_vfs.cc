@@ -127,6 +127,14 @@ int WriteMain(sqlite3_file* handle, const void* from, int bytes, sqlite3_int64 o
   return self.calls().xWrite(self.below(), self.page.data(), bytes, offset);
 }
 
+// A file that had pages and has none would look like a database that nobody has filled yet.
+int SizeOfMain(sqlite3_file* handle, sqlite3_int64* size) {
+  CheckedFile& self = Of(handle);
+  const int code = self.calls().xFileSize(self.below(), size);
+  if (code != SQLITE_OK || *size != 0 || !self.guard->is_guarded()) return code;
+  return Damaged(self.path, "page", 1, " lies beyond its end");
+}
+
 // --- the log ---
 
 int CodeOf(const Status& withdrawn, int otherwise) {
@@ -169,8 +177,10 @@ int TruncateLog(sqlite3_file* handle, sqlite3_int64 size) {
 
 int SyncLog(sqlite3_file* handle, int flags) {
   CheckedFile& self = Of(handle);
+  LogGuard& log = self.guard->log();
+  const Promised committed = log.BeforeSync();
   const int code = self.calls().xSync(self.below(), flags);
-  self.guard->log().AfterSync(code == SQLITE_OK);
+  log.AfterSync(code == SQLITE_OK, committed);
   return code;
 }
 
@@ -225,7 +235,7 @@ constexpr sqlite3_io_methods kMainMethods = {2,
                                              WriteMain,
                                              Truncate,
                                              Sync,
-                                             FileSize,
+                                             SizeOfMain,
                                              Lock,
                                              Unlock,
                                              CheckReservedLock,

@@ -38,7 +38,11 @@ void LogGuard::NoteHeader(std::span<const char> bytes) {
   if (!header.valid) return;
   if (page_bytes_ != header.page_bytes) pages_.clear();
   page_bytes_ = header.page_bytes;
-  if (salts_ != header.salts) committed_ = promised_ = 0;
+  if (salts_ != header.salts) {
+    committed_ = promised_ = 0;
+    marked_.reset();
+    last_page_.reset();
+  }
   salts_ = header.salts;
 }
 
@@ -72,17 +76,27 @@ bool LogGuard::CheckRead(uint64_t offset, std::span<const char> bytes) {
 Status LogGuard::BeforeWrite(uint64_t offset) {
   // A new header: all frames of the old log end here. They are in the file by now.
   if (offset == 0) return promise_.Withdraw();
-  return {};
+  MutexLock lock(mutex_);
+  if (page_bytes_ == 0 || offset >= FrameOffset(promised_, page_bytes_)) return {};
+  // Written over is only what nobody was told of: its own sync failed after another's had made it
+  // durable.
+  promised_ = committed_ = 0;
+  lock.Unlock();
+  return promise_.Withdraw();
 }
 
-// A commit is complete with its last frame, which alone carries the mark. Frames that are written
-// over take away what an earlier, failed commit had put there.
+// A commit is complete with the page of its last frame, which alone carries the mark. Frames that
+// are written over take away what an earlier, failed commit had put there. SQLite may write headers
+// anew once all pages are there.
 void LogGuard::NoteFrameHeader(uint64_t frame, std::span<const char> bytes) {
   const FrameHeader header = ParseFrameHeader(bytes);
-  if (header.pages_after != 0) {
+  marked_.reset();
+  if (committed_ > frame) committed_ = promised_;
+  if (header.pages_after == 0) return;
+  if (last_page_ == frame) {
     committed_ = frame + 1;
-  } else if (committed_ > frame) {
-    committed_ = promised_;
+  } else {
+    marked_ = frame;
   }
 }
 
@@ -98,6 +112,8 @@ void LogGuard::AfterWrite(uint64_t offset, std::span<const char> bytes, bool wri
     lock.Unlock();
     const uint64_t checksum = ChecksumOf(place->page);
     lock.Lock();
+    last_page_ = place->frame;
+    if (marked_ == place->frame) committed_ = place->frame + 1;
     return Note(place->frame, checksum);
   }
   const bool is_header = page_bytes_ != 0 && offset >= kLogHeaderBytes &&
@@ -126,11 +142,17 @@ void LogGuard::AfterTruncate(uint64_t size) {
   committed_ = std::min(committed_, frames);
 }
 
-void LogGuard::AfterSync(bool synced) {
+Promised LogGuard::BeforeSync() {
+  MutexLock lock(mutex_);
+  return {salts_, committed_};
+}
+
+void LogGuard::AfterSync(bool synced, const Promised& before) {
   MutexLock lock(mutex_);
   if (!synced) committed_ = promised_;
-  if (committed_ <= promised_) return;
-  promised_ = committed_;
+  const uint64_t durable = std::min(before.frames, committed_);
+  if (before.salts != salts_ || durable <= promised_) return;
+  promised_ = durable;
   const Promised promised{salts_, promised_};
   lock.Unlock();
   promise_.Raise(promised);

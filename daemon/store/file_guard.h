@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,11 +27,13 @@ class LogGuard {
   // Whether these bytes, just read, are what they should be, as far as that is known.
   bool CheckRead(uint64_t offset, std::span<const char> bytes) EXCLUDES(mutex_);
   // Around each write. A failed Before… means that it must not be done.
-  Status BeforeWrite(uint64_t offset);
+  Status BeforeWrite(uint64_t offset) EXCLUDES(mutex_);
   void AfterWrite(uint64_t offset, std::span<const char> bytes, bool written) EXCLUDES(mutex_);
   Status BeforeTruncate(uint64_t size) EXCLUDES(mutex_);
   void AfterTruncate(uint64_t size) EXCLUDES(mutex_);
-  void AfterSync(bool synced) EXCLUDES(mutex_);
+  // Around each sync: it makes durable what had been committed when it began.
+  Promised BeforeSync() EXCLUDES(mutex_);
+  void AfterSync(bool synced, const Promised& before) EXCLUDES(mutex_);
   Status BeforeRemove() { return promise_.Withdraw(); }
 
  private:
@@ -53,8 +56,10 @@ class LogGuard {
   uint32_t page_bytes_ GUARDED_BY(mutex_) = 0;  // 0: not known
   uint64_t salts_ GUARDED_BY(mutex_) = 0;
   std::vector<uint64_t> pages_ GUARDED_BY(mutex_);  // checksums by frame
-  uint64_t committed_ GUARDED_BY(mutex_) = 0;       // frames up to the newest commit mark written
-  uint64_t promised_ GUARDED_BY(mutex_) = 0;        // frames, by this process
+  uint64_t committed_ GUARDED_BY(mutex_) = 0;       // frames up to the newest whole commit written
+  std::optional<uint64_t> marked_ GUARDED_BY(mutex_);     // frame with a mark, its page to come
+  std::optional<uint64_t> last_page_ GUARDED_BY(mutex_);  // frame whose page was written last
+  uint64_t promised_ GUARDED_BY(mutex_) = 0;              // frames, by this process
 };
 
 class FileGuard {

@@ -1,5 +1,7 @@
 #include "daemon/store/wal_format.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 
 namespace pannier::store {
@@ -7,6 +9,7 @@ namespace {
 
 constexpr uint32_t kMagic = 0x377f0682;  // its lowest bit: sums are over big-endian words
 constexpr uint32_t kVersion = 3'007'000;
+constexpr size_t kTimesBegunAt = 12;
 constexpr size_t kSummedHeaderBytes = 24, kSummedFrameHeaderBytes = 8;
 
 uint32_t BigEndian(std::span<const char> bytes, size_t at) {
@@ -48,8 +51,19 @@ LogHeader ParseLogHeader(std::span<const char> bytes) {
   header.sum = {BigEndian(bytes, 24), BigEndian(bytes, 28)};
   const bool sized = header.page_bytes >= 512 && header.page_bytes <= 65'536 &&
                      std::has_single_bit(header.page_bytes);
-  header.valid = (magic & ~1u) == kMagic && BigEndian(bytes, 4) == kVersion && sized &&
-                 Extend({}, bytes.first(kSummedHeaderBytes), header.big_endian_sums) == header.sum;
+  const bool shaped = (magic & ~1u) == kMagic && BigEndian(bytes, 4) == kVersion && sized;
+  if (!shaped) return header;
+  const auto is_summed = [&](std::span<const char> summed) {
+    return Extend({}, summed.first(kSummedHeaderBytes), header.big_endian_sums) == header.sum;
+  };
+  header.valid = is_summed(bytes);
+  std::array<char, kLogHeaderBytes> before;
+  std::copy_n(bytes.begin(), before.size(), before.begin());
+  const uint32_t times = BigEndian(bytes, kTimesBegunAt) - 1;
+  for (size_t i = 0; i < 4; ++i) {
+    before[kTimesBegunAt + i] = static_cast<char>(times >> (24 - 8 * i));
+  }
+  header.is_half_next = is_summed(before);
   return header;
 }
 

@@ -25,6 +25,9 @@ struct LogHeader {
   uint64_t salts = 0;
   LogSum sum;          // as stored
   bool valid = false;  // magic, version, page size and checksum are right
+  // It is the header that was there, but for the number of times that the log was begun: half of
+  // the next header has been written over it. Everything in the log is in the file by then.
+  bool is_half_next = false;
 };
 
 struct FrameHeader {

@@ -134,6 +134,19 @@ TEST_CASE("wal check: a damaged promise promises nothing", "[daemon][store][faul
   REQUIRE(left.Value() == 2);
 }
 
+// A log that is begun anew is in the file, and nothing of it is promised.
+TEST_CASE("wal check: half of a next header is no damage", "[daemon][store][fault]") {
+  Left left(3);
+  left.WithoutPromise();
+  std::fstream log(left.log(), std::ios::in | std::ios::out | std::ios::binary);
+  log.seekg(15);
+  const auto times = static_cast<char>(log.get() + 1);
+  log.seekp(15);
+  log.put(times).flush();
+  REQUIRE(left.Check().damage.empty());
+  REQUIRE(left.Value() == 0);
+}
+
 TEST_CASE("wal check: a clean close withdraws the promise", "[daemon][store]") {
   Left left(3);
   REQUIRE(left.Value() == 3);  // opened and closed
