@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 using store::JournalEntry;
 
-constexpr auto kGlance = std::chrono::milliseconds(500);
+constexpr auto kGlance = std::chrono::seconds(2);
 constexpr int kNoteAttempts = 4;
 constexpr auto kNotePause = std::chrono::milliseconds(50);
 

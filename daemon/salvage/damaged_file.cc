@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "daemon/salvage/bit_repair.h"
+#include "daemon/store/page_checksum.h"
 
 namespace pannier::salvage {
 namespace {
 
 constexpr size_t kRepairsMax = 64;        // tries; each costs a fifth of a second
+constexpr size_t kStrangersMax = 4'096;   // pages looked at; each costs a hash per page of the file
 constexpr uint32_t kDepthMax = 64;        // no tree is deeper
 constexpr uint32_t kMapEntryBytes = 5;    // type, parent
 constexpr uint32_t kPagesMax = 1u << 28;  // 4 TiB of pages: more would be a lie of page 1
@@ -31,9 +33,15 @@ Status DamagedFile::ReadAll(const store::Progress& progress) {
   map_types_.assign(count, kUnknown);
   map_parents_.assign(count, 0);
   tree_parents_.assign(count, 0);
-  size_t tries = 0;
+  size_t tries = 0, strangers = 0;
   std::vector<std::byte> mended;
   const auto take = [&](uint32_t number, store::PageSource source, Page page) -> Status {
+    // Another page's rows are sound by themselves, and must not come back as those of this one.
+    if (source == store::PageSource::kBad && has_checksums() && strangers++ < kStrangersMax &&
+        store::SealedFor(page, pages()) != 0) {
+      TakePage(number, store::PageSource::kMissing, page);
+      return {};
+    }
     if (source == store::PageSource::kBad && has_checksums() && tries++ < kRepairsMax) {
       mended.assign(page.begin(), page.end());
       if (RepairOneBit(number, mended)) {

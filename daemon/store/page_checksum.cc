@@ -11,10 +11,17 @@ namespace {
 
 constexpr size_t kShapeAt = 16, kReservedAt = 20;
 
-uint64_t ChecksumOf(uint32_t number, std::span<const std::byte> page) {
-  const std::array<uint64_t, 2> words = {
-      number, file::Checksum(page.first(page.size() - kPageChecksumBytes))};
+uint64_t Bind(uint32_t number, uint64_t content) {
+  const std::array<uint64_t, 2> words = {number, content};
   return file::Checksum(std::as_bytes(std::span(words)));
+}
+
+uint64_t ContentOf(std::span<const std::byte> page) {
+  return file::Checksum(page.first(page.size() - kPageChecksumBytes));
+}
+
+uint64_t ChecksumOf(uint32_t number, std::span<const std::byte> page) {
+  return Bind(number, ContentOf(page));
 }
 
 }  // namespace
@@ -38,6 +45,16 @@ bool IsSealed(uint32_t number, std::span<const std::byte> page) {
   const uint64_t checksum = ChecksumOf(number, page);
   return std::memcmp(page.data() + page.size() - kPageChecksumBytes, &checksum,
                      kPageChecksumBytes) == 0;
+}
+
+uint32_t SealedFor(std::span<const std::byte> page, uint32_t pages) {
+  const uint64_t content = ContentOf(page);
+  uint64_t stored = 0;
+  std::memcpy(&stored, page.data() + page.size() - kPageChecksumBytes, kPageChecksumBytes);
+  for (uint32_t number = 1; number <= pages; ++number) {
+    if (Bind(number, content) == stored) return number;
+  }
+  return 0;
 }
 
 bool IsSealedButForShape(std::span<const std::byte> first_page) {

@@ -24,6 +24,9 @@ PageShape ShapeOf(std::span<const std::byte> header);
 // Writes the checksum of the rest into the last bytes of `page`. Pages count from 1.
 void SealPage(uint32_t number, std::span<std::byte> page);
 bool IsSealed(uint32_t number, std::span<const std::byte> page);
+// The number up to `pages` that this page is sealed for; 0: none. Says whether a page that is not
+// sealed for its own place is another's, written where it does not belong.
+uint32_t SealedFor(std::span<const std::byte> page, uint32_t pages);
 // Whether a page 1 that says that it has no checksum has one: its byte 20 is damaged then.
 bool IsSealedButForShape(std::span<const std::byte> first_page);
 

@@ -174,5 +174,16 @@ TEST_CASE("store file: a store of format 1 is read and written", "[daemon][store
   REQUIRE(store->FindCollection("notes")->metadata == R"({"topic":"short"})");
 }
 
+TEST_CASE("page checksum: a page in another's place is known as that page", "[daemon][store]") {
+  std::vector<std::byte> page(4096, std::byte{7});
+  SealPage(24, page);
+  REQUIRE(IsSealed(24, page));
+  REQUIRE_FALSE(IsSealed(55, page));
+  REQUIRE(SealedFor(page, 100) == 24);
+  REQUIRE(SealedFor(page, 23) == 0);
+  page[100] ^= std::byte{1};
+  REQUIRE(SealedFor(page, 100) == 0);
+}
+
 }  // namespace
 }  // namespace pannier::store
