@@ -33,23 +33,8 @@ Status DamagedFile::ReadAll(const store::Progress& progress) {
   map_types_.assign(count, kUnknown);
   map_parents_.assign(count, 0);
   tree_parents_.assign(count, 0);
-  size_t tries = 0, strangers = 0;
-  std::vector<std::byte> mended;
   const auto take = [&](uint32_t number, store::PageSource source, Page page) -> Status {
-    // Another page's rows are sound by themselves, and must not come back as those of this one.
-    if (source == store::PageSource::kBad && has_checksums() && strangers++ < kStrangersMax &&
-        store::SealedFor(page, pages()) != 0) {
-      TakePage(number, store::PageSource::kMissing, page);
-      return {};
-    }
-    if (source == store::PageSource::kBad && has_checksums() && tries++ < kRepairsMax) {
-      mended.assign(page.begin(), page.end());
-      if (RepairOneBit(number, mended)) {
-        TakePage(number, store::PageSource::kFile, mended);
-        repaired_[number] = std::move(mended);
-        return {};
-      }
-    }
+    if (source == store::PageSource::kBad && has_checksums() && Recognise(number, page)) return {};
     TakePage(number, source, page);
     const uint64_t done = uint64_t{number} * page.size();
     if (number % 256 == 0 && progress && !progress(std::min(done, total), total)) {
@@ -63,6 +48,21 @@ Status DamagedFile::ReadAll(const store::Progress& progress) {
     if (trust_[map_parents_[i]] == Trust::kBroken) overflow_after_[map_parents_[i]] = i;
   }
   return {};
+}
+
+// Whether it is known what a page that fails its checksum really is; it is taken as that then.
+bool DamagedFile::Recognise(uint32_t number, Page page) {
+  // Another page's rows are sound by themselves, and must not come back as those of this one.
+  if (strangers_tried_++ < kStrangersMax && store::SealedFor(page, pages()) != 0) {
+    TakePage(number, store::PageSource::kMissing, page);
+    return true;
+  }
+  if (repairs_tried_++ >= kRepairsMax) return false;
+  std::vector<std::byte> mended(page.begin(), page.end());
+  if (!RepairOneBit(number, mended)) return false;
+  TakePage(number, store::PageSource::kFile, mended);
+  repaired_[number] = std::move(mended);
+  return true;
 }
 
 bool DamagedFile::IsMap(uint32_t number) const {

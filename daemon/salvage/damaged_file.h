@@ -59,6 +59,7 @@ class DamagedFile {
  private:
   explicit DamagedFile(store::PageWalk pages) : pages_(std::move(pages)) {}
   Status ReadAll(const store::Progress& progress);
+  bool Recognise(uint32_t number, Page page);
   void TakePage(uint32_t number, store::PageSource source, Page page);
   void TakeMap(uint32_t number, Page page);
   void TakeChildren(uint32_t number, Page page);
@@ -77,6 +78,7 @@ class DamagedFile {
   store::PageWalk pages_;
   uint32_t usable_ = 0;
   uint64_t broken_ = 0;
+  size_t strangers_tried_ = 0, repairs_tried_ = 0;
   std::vector<Trust> trust_;     // all by page number
   std::vector<PageType> types_;  // as the page itself says
   std::vector<MapType> map_types_;
