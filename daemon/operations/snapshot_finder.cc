@@ -218,6 +218,7 @@ Result<std::vector<FoundSnapshot>> SnapshotFinder::ChooseAll(Repository& reposit
     if (!snapshot.unsound()) newest.emplace(name, std::move(snapshot));
   }
   std::vector<FoundSnapshot> chosen;
+  chosen.reserve(newest.size());
   for (auto& [name, snapshot] : newest) chosen.push_back(std::move(snapshot));
   return chosen;
 }

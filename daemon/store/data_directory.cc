@@ -88,7 +88,7 @@ bool DataDirectory::Knows(const std::string& name) {
 Result<DataDirectory> DataDirectory::Open(const std::string& path, file::FileSystem& files) {
   TRY(WithHint(file::MakeDirectories(files, path).Context("data directory"), path));
   Result<file::FileLock> lock = file::FileLock::Acquire(path + "/LOCK");
-  if (!lock.ok()) TRY(WithHint(std::move(lock).error(), path));
+  if (!lock.ok()) TRY(WithHint(Status(lock.error()), path));
   DataDirectory directory(path, std::move(lock).value());
   TRY(WithHint(directory.ReadOrMakeIdentity(files), path));
   TRY(WithHint(file::MakeDirectories(files, directory.stores_path()), path));

@@ -16,6 +16,7 @@ namespace pannier::store {
 struct StoreName {
   std::string tenant;
   std::string database;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 errs on a defaulted comparison
   auto operator<=>(const StoreName&) const = default;
 };
 struct StoreNameHash {

@@ -24,7 +24,7 @@ constexpr auto kWantAgain = std::chrono::seconds(1);
 
 // True when all of it is in the file. A reader of the log, or a pin, may prevent that: no error.
 Result<bool> SqliteStore::MoveLog(bool truncate) {
-  const Result<bool> moved = writer_->connection().Checkpoint(truncate);
+  Result<bool> moved = writer_->connection().Checkpoint(truncate);
   log_.tried.store(log_.pages.load(std::memory_order_relaxed), std::memory_order_release);
   return moved;
 }

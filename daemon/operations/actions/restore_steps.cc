@@ -97,7 +97,7 @@ Result<json> RestoredJson(Services& services, const RestorePlan& plan) {
   uint64_t records = 0;
   const store::CallContext call{services.clock.Steady() + std::chrono::seconds(60)};
   for (const store::CollectionPtr& collection : store->ListCollections(std::nullopt, 0)) {
-    const Result<uint64_t> count = store->Count(collection->id, call);
+    Result<uint64_t> count = store->Count(collection->id, call);
     if (count.Is(Errc::kNotFound)) continue;  // deleted by a worker meanwhile
     records += TRY(std::move(count));
   }
