@@ -11,6 +11,8 @@ namespace {
 
 constexpr auto kGlance = std::chrono::seconds(5);
 constexpr auto kScrubPause = std::chrono::minutes(1);
+// After a start stores are opened and caches loaded; what nobody reads can wait.
+constexpr auto kScrubAfterStart = std::chrono::minutes(10);
 constexpr size_t kFoundMax = 1'024;  // not yet looked at; what is beyond is in the catalog
 constexpr char kRunbook[] = "docs/runbooks/damage.md";
 
@@ -69,6 +71,7 @@ bool Recovery::MayScrub() const {
 
 void Recovery::Loop() {
   TakeUpKnown();
+  next_scrub_ = services_.clock.Steady() + kScrubAfterStart;
   while (true) {
     std::deque<Found> found;
     {
