@@ -55,9 +55,12 @@ Result<json> Await(const Arguments& arguments, const std::string& uid, Terminal&
   const auto deadline = steady_clock::now() + arguments.timeout;
   ProgressView view(terminal);
   for (milliseconds pause = kFirstPause;; pause = std::min(pause * 3 / 2, kLongestPause)) {
-    json operation = TRY(Ask(Admin(arguments), "GET", PathOf(uid)));
+    Result<json> asked = Ask(Admin(arguments), "GET", PathOf(uid));
+    const bool too_late = steady_clock::now() >= deadline;
+    if (!asked.ok() && !(too_late && asked.Is(Errc::kDeadlineExceeded))) return asked;
+    json operation = asked.ok() ? std::move(asked).value() : json();
     if (HasEnded(TextOf(operation, "state"))) return operation;
-    if (steady_clock::now() >= deadline) {
+    if (too_late) {
       return DeadlineExceeded(
           "operation " + uid + " has not ended within " + FormatDuration(arguments.timeout),
           "it goes on: `pannierctl operations show " + uid + "`");

@@ -14,7 +14,8 @@ Result<CatalogEntry> ReadRow(const Statement& row) {
 
 Result<std::unique_ptr<Catalog>> Catalog::Open(const std::string& path, const std::string& vfs,
                                                bool may_be_new) {
-  return std::unique_ptr<Catalog>(new Catalog(TRY(CatalogFile::Open(path, vfs, may_be_new))));
+  auto file = TRY(CatalogFile::Open(path, vfs, may_be_new));
+  return std::unique_ptr<Catalog>(new Catalog(std::move(file)));
 }
 
 Status Catalog::Settle() {

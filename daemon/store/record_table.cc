@@ -119,7 +119,9 @@ const char* RecordTable::Read(Statement& statement, Columns columns, Row* row) {
     const std::span<const std::byte> bytes = statement.Blob(columns == Columns::kAll ? 7 : 3);
     if (VectorChecksum(row->number, bytes) != statement.Int(2)) damage = "its vector is damaged";
     vector_.resize(bytes.size() / sizeof(float));
-    if (!bytes.empty()) std::memcpy(vector_.data(), bytes.data(), vector_.size() * sizeof(float));
+    if (!vector_.empty()) {
+      std::memcpy(vector_.data(), bytes.data(), vector_.size() * sizeof(float));
+    }
     row->vector = vector_;
   }
   return damage;

@@ -132,7 +132,8 @@ class SqliteStore::FilePin final : public StorePin {
 Result<std::unique_ptr<StorePin>> SqliteStore::Pin(const CallContext& call) {
   const PinTurn turn = TRY(PinTurn::Take(*this, call.deadline));
   TRY(OpenRaw());
-  auto pin = std::make_unique<FilePin>(*this, TRY(OpenStoreReader(path_, options_.sqlite_vfs)));
+  Connection reader = TRY(OpenStoreReader(path_, options_.sqlite_vfs));
+  auto pin = std::make_unique<FilePin>(*this, std::move(reader));
   bool held = false;
   const auto hold = [&]() -> Status {
     const SteadyTime stall_until = SystemClock().Steady() + kStallForReaders;

@@ -89,8 +89,13 @@ ObjectStore& Repository::objects() { return impl_->objects; }
 Result<std::unique_ptr<Repository>> Repository::Open(ObjectStore& objects, const Clock& clock,
                                                      std::optional<Uuid> expected,
                                                      SteadyTime deadline) {
-  const Result<Uuid> id = ReadIdentity(objects, deadline);
-  if (id.Is(Errc::kNotFound)) return WithoutIdentity(objects, deadline);
+  Result<Uuid> id = ReadIdentity(objects, deadline);
+  if (id.Is(Errc::kNotFound)) {
+    Error missing = WithoutIdentity(objects, deadline);
+    // Objects without an identity may be a repository that somebody initialises right now.
+    if (missing.code == Errc::kConflict) id = ReadIdentity(objects, deadline);
+    if (id.Is(Errc::kNotFound)) return missing;
+  }
   if (!id.ok()) return id.error();
   if (expected && *id != *expected) {
     return Conflict(objects.Describe() + " is repository " + id->ToString() + ", not " +
