@@ -5,6 +5,7 @@
 
 #include <charconv>
 
+#include "lib/http/client_tls.h"
 #include "lib/http/text.h"
 
 namespace pannier::http {
@@ -13,6 +14,9 @@ namespace {
 
 constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kHttp = "http://";
+constexpr std::string_view kHttps = "https://";
+
+enum class Transport { kUnix, kTcp, kTls };
 
 struct HostPort {
   std::string host;
@@ -36,46 +40,99 @@ bool ParseHostPort(std::string_view text, HostPort* parsed) {
   return !text.empty() && text.find('/') == std::string_view::npos;
 }
 
+std::unique_ptr<httplib::ClientImpl> MakeNative(const HostPort& place, Transport transport) {
+  if (transport == Transport::kTls) {
+    return std::make_unique<httplib::SSLClient>(place.host, place.port);
+  }
+  return std::make_unique<httplib::ClientImpl>(place.host, place.port);
+}
+
 }  // namespace
 
 class Client::Impl {
  public:
-  Impl(std::string address, const HostPort& place, bool is_unix, const Options& options)
+  Impl(std::string address, const HostPort& place, Transport transport, const Options& options)
       : address_(std::move(address)),
-        socket_path_(is_unix ? place.host : ""),
+        host_(place.host),
+        transport_(transport),
         options_(options),
-        client_(place.host, place.port) {
-    if (is_unix) client_.set_address_family(AF_UNIX);
-    client_.set_keep_alive(true);
-    client_.set_tcp_nodelay(true);
-    client_.set_decompress(false);
-    client_.set_url_encode(false);
-    client_.set_connection_timeout(options.connect_timeout);
-    client_.set_read_timeout(options.timeout);
-    client_.set_write_timeout(options.timeout);
+        client_(MakeNative(place, transport)) {
+    if (transport == Transport::kUnix) client_->set_address_family(AF_UNIX);
+    client_->set_keep_alive(true);
+    client_->set_tcp_nodelay(true);
+    client_->set_decompress(false);
+    client_->set_url_encode(false);
+    client_->set_connection_timeout(options.connect_timeout);
+    client_->set_read_timeout(options.timeout);
+    client_->set_write_timeout(options.timeout);
   }
 
+  Status PrepareTls();
   Result<Response> Send(std::string_view method, std::string_view path, std::string_view body,
                         const Headers& headers);
+  Result<Response> Stream(std::string_view method, std::string_view path, const Headers& headers,
+                          const Receiver& receiver);
+  void Stop() { client_->stop(); }
 
  private:
-  Error ErrorOf(httplib::Error error, std::chrono::steady_clock::duration took) const;
+  httplib::Request MakeRequest(std::string_view method, std::string_view path,
+                               const Headers& headers) const;
+  // The answer's head; the body went where the request says.
+  Result<Response> Exchange(httplib::Request& request);
+  Error ErrorOf(httplib::Error error, std::chrono::steady_clock::duration took);
 
   const std::string address_;
-  const std::string socket_path_;
+  const std::string host_;  // or the path of the socket
+  const Transport transport_;
   const Options options_;
-  httplib::Client client_;
+  ClientTlsContext tls_;  // outlives the client
+  const std::unique_ptr<httplib::ClientImpl> client_;
 };
 
-Result<Response> Client::Impl::Send(std::string_view method, std::string_view path,
-                                    std::string_view body, const Headers& headers) {
+namespace {
+
+Response HeadOf(const httplib::Response& answer) {
+  Response response;
+  response.status = answer.status;
+  response.content_type = answer.get_header_value("Content-Type");
+  for (const auto& [name, value] : answer.headers) response.headers.emplace_back(name, value);
+  return response;
+}
+
+}  // namespace
+
+Status Client::Impl::PrepareTls() {
+  if (transport_ != Transport::kTls) return {};
+  auto& client = static_cast<httplib::SSLClient&>(*client_);
+  client.enable_server_certificate_verification(false);  // ours is stricter, and in the handshake
+  return tls_.Prepare(client.ssl_context(), options_.tls, host_);
+}
+
+httplib::Request Client::Impl::MakeRequest(std::string_view method, std::string_view path,
+                                           const Headers& headers) const {
   httplib::Request request;
   request.method = method;
   request.path = path;
-  request.body = body;
   // A Unix socket's path would be an odd name for a host.
-  if (!socket_path_.empty()) request.set_header("Host", "localhost");
+  if (transport_ == Transport::kUnix) request.set_header("Host", "localhost");
   for (const auto& [name, value] : headers) request.set_header(name, value);
+  return request;
+}
+
+Result<Response> Client::Impl::Exchange(httplib::Request& request) {
+  httplib::Response answer;
+  httplib::Error error = httplib::Error::Success;
+  const auto began = std::chrono::steady_clock::now();
+  if (!client_->send(request, answer, error)) {
+    return ErrorOf(error, std::chrono::steady_clock::now() - began);
+  }
+  return HeadOf(answer);
+}
+
+Result<Response> Client::Impl::Send(std::string_view method, std::string_view path,
+                                    std::string_view body, const Headers& headers) {
+  httplib::Request request = MakeRequest(method, path, headers);
+  request.body = body;
   if (!body.empty() && !request.has_header("Content-Type")) {
     request.set_header("Content-Type", "application/json");
   }
@@ -86,30 +143,36 @@ Result<Response> Client::Impl::Send(std::string_view method, std::string_view pa
     if (!is_too_large) received.append(data, size);
     return !is_too_large;
   };
-
-  httplib::Response answer;
-  httplib::Error error = httplib::Error::Success;
-  const auto began = std::chrono::steady_clock::now();
-  if (!client_.send(request, answer, error)) {
-    if (is_too_large) {
-      return ResourceExhausted("answer of " + address_ + ": more than " +
-                               std::to_string(options_.response_bytes_max) + " bytes");
-    }
-    return ErrorOf(error, std::chrono::steady_clock::now() - began);
+  Result<Response> response = Exchange(request);
+  if (is_too_large) {
+    return ResourceExhausted("answer of " + address_ + ": more than " +
+                             std::to_string(options_.response_bytes_max) + " bytes");
   }
-  Response response;
-  response.status = answer.status;
-  response.content_type = answer.get_header_value("Content-Type");
-  response.body = std::move(received);
-  for (auto& [name, value] : answer.headers) response.headers.emplace_back(name, value);
+  if (response.ok()) response->body = std::move(received);
   return response;
 }
 
-Error Client::Impl::ErrorOf(httplib::Error error, std::chrono::steady_clock::duration took) const {
+Result<Response> Client::Impl::Stream(std::string_view method, std::string_view path,
+                                      const Headers& headers, const Receiver& receiver) {
+  httplib::Request request = MakeRequest(method, path, headers);
+  request.response_handler = [&](const httplib::Response& answer) {
+    return receiver.on_head(HeadOf(answer));
+  };
+  request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
+    return receiver.on_bytes({data, size});
+  };
+  return Exchange(request);
+}
+
+Error Client::Impl::ErrorOf(httplib::Error error, std::chrono::steady_clock::duration took) {
+  if (std::string refusal = tls_.TakeRefusal(); !refusal.empty()) {
+    return PermissionDenied(address_ + " is not to be trusted: " + refusal,
+                            "check the address, and the authority that is to have signed it");
+  }
   struct stat info {};
-  if (error == httplib::Error::Connection && !socket_path_.empty() &&
-      stat(socket_path_.c_str(), &info) != 0) {
-    return NotFound("no socket at " + socket_path_, "start the daemon, or name its socket");
+  if (error == httplib::Error::Connection && transport_ == Transport::kUnix &&
+      stat(host_.c_str(), &info) != 0) {
+    return NotFound("no socket at " + host_, "start the daemon, or name its socket");
   }
   const bool is_slow = error == httplib::Error::ConnectionTimeout ||
                        (error == httplib::Error::Read && took >= options_.timeout) ||
@@ -127,16 +190,26 @@ Error Client::Impl::ErrorOf(httplib::Error error, std::chrono::steady_clock::dur
 
 Result<Client> Client::Make(std::string_view address, Options options) {
   HostPort place;
-  const bool is_unix = address.starts_with(kUnix);
-  if (is_unix) place.host = address.substr(kUnix.size());
-  const bool is_sound =
-      is_unix ? !place.host.empty()
-              : address.starts_with(kHttp) && ParseHostPort(address.substr(kHttp.size()), &place);
+  Transport transport = Transport::kUnix;
+  bool is_sound = false;
+  if (address.starts_with(kUnix)) {
+    place.host = address.substr(kUnix.size());
+    is_sound = !place.host.empty();
+  } else if (address.starts_with(kHttp)) {
+    transport = Transport::kTcp;
+    is_sound = ParseHostPort(address.substr(kHttp.size()), &place);
+  } else if (address.starts_with(kHttps)) {
+    transport = Transport::kTls;
+    place.port = 443;
+    is_sound = ParseHostPort(address.substr(kHttps.size()), &place);
+  }
   if (!is_sound) {
     return InvalidArgument("\"" + std::string(address) + "\" is no address",
-                           "write unix:/path/of/socket or http://host:port");
+                           "write unix:/path/of/socket, http://host:port or https://host:port");
   }
-  return Client(std::make_unique<Impl>(std::string(address), place, is_unix, options));
+  auto impl = std::make_unique<Impl>(std::string(address), place, transport, options);
+  TRY(impl->PrepareTls().Context("TLS of " + std::string(address)));
+  return Client(std::move(impl));
 }
 
 Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -148,5 +221,12 @@ Result<Response> Client::Send(std::string_view method, std::string_view path, st
                               const Headers& headers) {
   return impl_->Send(method, path, body, headers);
 }
+
+Result<Response> Client::Stream(std::string_view method, std::string_view path,
+                                const Headers& headers, const Receiver& receiver) {
+  return impl_->Stream(method, path, headers, receiver);
+}
+
+void Client::Stop() { impl_->Stop(); }
 
 }  // namespace pannier::http

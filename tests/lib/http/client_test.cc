@@ -3,7 +3,9 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <thread>
 
 #include "lib/http/listener.h"
@@ -98,6 +100,69 @@ TEST_CASE("client: each failure says what it is", "[lib][http][client]") {
   REQUIRE(client.Send("GET", "/").value().status == 200);
   fixture.server.Stop(std::chrono::seconds(0));
   REQUIRE(client.Send("GET", "/").Is(Errc::kUnavailable));
+}
+
+TEST_CASE("client: a streamed answer is handed over, not kept, and can be refused half-way",
+          "[lib][http][client]") {
+  ServerFixture fixture({}, [](const Request&) {
+    Response response;
+    response.status = 418;
+    response.body.assign(300'000, 's');
+    return response;
+  });
+  Client client = std::move(Client::Make(fixture.tcp_address)).value();
+  size_t seen = 0;
+  int status = 0;
+  Client::Receiver receiver;
+  receiver.on_head = [&](const Response& head) {
+    status = head.status;
+    return true;
+  };
+  receiver.on_bytes = [&](std::string_view bytes) {
+    seen += bytes.size();
+    return true;
+  };
+  const Response whole = client.Stream("GET", "/", {}, receiver).value();
+  REQUIRE(whole.status == 418);
+  REQUIRE(whole.body.empty());
+  REQUIRE(status == 418);
+  REQUIRE(seen == 300'000);
+
+  receiver.on_bytes = [](std::string_view) { return false; };
+  REQUIRE(client.Stream("GET", "/", {}, receiver).Is(Errc::kUnavailable));
+  receiver.on_head = [](const Response&) { return false; };
+  REQUIRE(client.Stream("GET", "/", {}, receiver).Is(Errc::kUnavailable));
+}
+
+TEST_CASE("client: a call that waits for its answer ends at once when it is stopped",
+          "[lib][http][client]") {
+  test::TempDir dir;
+  const std::string path = dir / "s";
+  const auto listener = UnixListener::Bind(path, 0660, "");
+  REQUIRE(listener.ok());
+  Client client = std::move(Client::Make("unix:" + path)).value();
+  std::atomic<bool> has_ended{false};
+  const auto began = std::chrono::steady_clock::now();
+  std::thread caller([&] {
+    REQUIRE(client.Send("GET", "/never").Is(Errc::kUnavailable));
+    has_ended = true;
+  });
+  while (!has_ended) {
+    client.Stop();
+    std::this_thread::yield();
+  }
+  caller.join();
+  REQUIRE(std::chrono::steady_clock::now() - began < std::chrono::seconds(20));
+}
+
+TEST_CASE("client: what TLS cannot use is refused before anybody is called",
+          "[lib][http][client]") {
+  Client::Options options;
+  options.tls.ca_pem = "no certificate";
+  REQUIRE(Client::Make("https://127.0.0.1:1", options).Is(Errc::kInvalidArgument));
+  options.tls = {};
+  options.tls.certificate_pem = "no certificate";
+  REQUIRE(Client::Make("https://127.0.0.1:1", options).Is(Errc::kInvalidArgument));
 }
 
 }  // namespace

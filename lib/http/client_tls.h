@@ -1,0 +1,28 @@
+// Gives cpp-httplib's TLS client our rules: only the authorities it was told (cpp-httplib would add
+// the system's), the name checked by OpenSSL (cpp-httplib knows no IP addresses), PEM from memory.
+// Threads: one at a time; the context outlives its connections.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <string>
+
+#include "lib/core/result.h"
+#include "lib/http/client.h"
+
+namespace pannier::http {
+
+class ClientTlsContext {
+ public:
+  // Prepares `context`, which belongs to a client of `host`. This object outlives it.
+  //   kInvalidArgument  a PEM cannot be read, or the key is another certificate's
+  Status Prepare(SSL_CTX* context, const ClientTls& tls, const std::string& host);
+  // Why the server's certificate was refused since the last call; "" when it was not.
+  std::string TakeRefusal();
+
+ private:
+  static int OnVerify(int is_sound, X509_STORE_CTX* chain);
+  std::string refusal_;
+};
+
+}  // namespace pannier::http
