@@ -17,9 +17,11 @@ function(pannier_program name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()
 
-# pannier_test(NAME SOURCES a_test.cc ... LIBS ...): one Catch2 program per mirrored folder, run by ctest.
+# pannier_test(NAME SOURCES a_test.cc ... LIBS ... [THREADED]): one Catch2 program per mirrored folder, run by ctest.
+#   THREADED: several threads meet in it. These are the programs that ThreadSanitizer runs: the target and the ctest
+#   label `threaded`.
 function(pannier_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADED" "" "SOURCES;LIBS" ${ARGN})
   add_executable(${name}_test ${ARG_SOURCES})
   target_link_libraries(${name}_test PRIVATE pannier_test_main ${ARG_LIBS})
   # Catch2's macros take twice as long to optimise; what is tested is optimised as ever.
@@ -27,4 +29,11 @@ function(pannier_test name)
   set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name}_test)
   set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+  if(ARG_THREADED)
+    set_tests_properties(${name} PROPERTIES LABELS threaded)
+    if(NOT TARGET threaded)
+      add_custom_target(threaded)
+    endif()
+    add_dependencies(threaded ${name}_test)
+  endif()
 endfunction()
