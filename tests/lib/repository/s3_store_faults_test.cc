@@ -84,7 +84,7 @@ struct World {
   // Silence is what a client can only tell by waiting.
   void BeImpatient() {
     S3Options options = fixture.Options();
-    options.request_timeout = std::chrono::milliseconds(250);
+    options.request_timeout = std::chrono::milliseconds(1000);
     store = fixture.Make(options);
   }
 
