@@ -32,7 +32,7 @@ ReaderPool::Lease::~Lease() {
 
 Result<ReaderPool::Lease> ReaderPool::Acquire(SteadyTime deadline) {
   MutexLock lock(mutex_);
-  while (idle_.empty() && open_ >= options_.readers_max) {
+  while (quiet_ || (idle_.empty() && open_ >= options_.readers_max)) {
     if (SystemClock().Steady() >= deadline) {
       return ResourceExhausted(
           "all " + std::to_string(options_.readers_max) + " read connections of the store are busy",
@@ -55,6 +55,24 @@ Result<ReaderPool::Lease> ReaderPool::Acquire(SteadyTime deadline) {
   return std::move(reader).error();
 }
 
+ReaderPool::Quiet ReaderPool::BeQuiet(SteadyTime until) {
+  MutexLock lock(mutex_);
+  quiet_ = true;
+  while (open_ > idle_.size()) {
+    const SteadyTime now = SystemClock().Steady();
+    if (now >= until) break;
+    given_back_.WaitFor(mutex_, until - now);
+  }
+  return Quiet(this);
+}
+
+ReaderPool::Quiet::~Quiet() {
+  if (pool_ == nullptr) return;
+  MutexLock lock(pool_->mutex_);
+  pool_->quiet_ = false;
+  pool_->given_back_.NotifyAll();
+}
+
 Result<std::unique_ptr<Reader>> ReaderPool::OpenReader() {
   return std::make_unique<Reader>(TRY(OpenStoreReader(options_.path, options_.vfs)));
 }
@@ -70,7 +88,8 @@ void ReaderPool::GiveBack(std::unique_ptr<Reader> reader) {
     surplus = std::move(reader);
     --open_;
   }
-  given_back_.NotifyOne();
+  // Two kinds wait: who wants a lease, and who wants quiet.
+  given_back_.NotifyAll();
 }
 
 void ReaderPool::CloseIdle() {

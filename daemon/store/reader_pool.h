@@ -1,8 +1,9 @@
 // Pooled read-only connections of one store.
 //
 // A Reader is one connection and its prepared statements. A ReadLease holds one and pins a
-// sequence: everything read through it is the store as of that commit. Readers never wait for the
-// writer. Threads: the pool any; a lease one. Lifetime: leases end before the pool.
+// sequence: everything read through it is the store as of that commit. Readers do not wait for the
+// writer, but for the moment in which it keeps them away to begin an overgrown log anew (Quiet).
+// Threads: the pool any; a lease one. Lifetime: leases end before the pool.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/store/collection_table.h"
@@ -81,8 +83,24 @@ class ReaderPool {
     std::unique_ptr<Reader> reader_;
   };
 
+  // While it lives no lease is given out. Move only.
+  class Quiet {
+   public:
+    Quiet(Quiet&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)) {}
+    Quiet& operator=(Quiet&&) = delete;
+    ~Quiet();
+
+   private:
+    friend class ReaderPool;
+    explicit Quiet(ReaderPool* pool) : pool_(pool) {}
+    ReaderPool* pool_;
+  };
+
   //   kResourceExhausted  none came free by `deadline`
   Result<Lease> Acquire(SteadyTime deadline);
+  // Gives out no more leases and waits for the ends of those that are held, not past `until`: a
+  // reader may be longer than anybody should wait for. By one thread at a time.
+  Quiet BeQuiet(SteadyTime until);
   void CloseIdle();
 
  private:
@@ -94,6 +112,7 @@ class ReaderPool {
   CondVar given_back_;
   std::vector<std::unique_ptr<Reader>> idle_ GUARDED_BY(mutex_);
   uint32_t open_ GUARDED_BY(mutex_) = 0;
+  bool quiet_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace pannier::store

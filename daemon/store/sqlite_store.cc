@@ -1,5 +1,6 @@
 #include "daemon/store/sqlite_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/store/store_file.h"
@@ -10,6 +11,19 @@ namespace {
 // A log this many times its checkpoint size is moved by the committing thread itself: writers then
 // feel what they cost.
 constexpr uint64_t kWalPatience = 8;
+// Past this many, readers wait a moment as well: as long as one begins before another ends, some of
+// the log is in use, and it cannot be begun anew.
+constexpr uint64_t kWalMax = 16;
+constexpr SteadyTime::duration kQuietWait = std::chrono::milliseconds(10);
+// How many writes of one commit may meet damage before the rest of it is refused.
+constexpr int kCommitAttempts = 8;
+
+// What a write is told when its commit failed with `why`, which it has met itself or another has.
+Status ForCompany(const Status& why, bool itself) {
+  if (itself || !why.Is(Errc::kCorruption)) return why;
+  return Unavailable("writes of the same commit met damaged records; nothing was written",
+                     "try again in a second");
+}
 
 }  // namespace
 
@@ -75,38 +89,45 @@ void SqliteStore::CommitAll(const std::vector<WriteQueue::Write*>& writes) {
     writes.front()->result = writes.front()->apply();
     return;
   }
-  const auto begin = std::chrono::steady_clock::now();
-  std::chrono::nanoseconds commit_took{0};
-  const Status failed = CommitTransaction(writes, &commit_took);
-  if (failed.ok()) {
-    if (commit_took.count() == 0) return;  // nothing had changed
-    host_.OnCommit(writes.size(), std::chrono::steady_clock::now() - begin, commit_took);
+  std::vector<WriteQueue::Write*> together = writes;
+  for (int attempt = 0; attempt < kCommitAttempts && !together.empty(); ++attempt) {
+    WriteQueue::Write* broke = nullptr;
+    const Status failed = CommitTogether(together, &broke);
+    if (failed.ok()) return;
+    // The transaction is gone with all its writes. Whoever met a damaged record knows why; the
+    // others have done nothing wrong and go again without it.
+    if (broke != nullptr && failed.Is(Errc::kCorruption) && attempt + 1 < kCommitAttempts) {
+      together.erase(std::find(together.begin(), together.end(), broke));
+      continue;
+    }
+    for (WriteQueue::Write* write : together) {
+      if (write->result.ok())
+        write->result = ForCompany(failed, broke == nullptr || write == broke);
+    }
     return;
-  }
-  // The transaction is gone with all its writes; those that had failed by themselves keep their own
-  // reason.
-  for (WriteQueue::Write* write : writes) {
-    if (write->result.ok()) write->result = failed;
   }
 }
 
-Status SqliteStore::CommitTransaction(const std::vector<WriteQueue::Write*>& writes,
-                                      std::chrono::nanoseconds* commit_took) {
+Status SqliteStore::CommitTogether(const std::vector<WriteQueue::Write*>& writes,
+                                   WriteQueue::Write** broke) {
+  const auto begin = std::chrono::steady_clock::now();
   TRY(MakeLogDurable());
   TRY(writer_->Begin());
   for (WriteQueue::Write* write : writes) {
     write->result = write->apply();
     if (writer_->broken()) {
       writer_->Abort();
+      *broke = write;
       return write->result;
     }
   }
-  const auto begin = std::chrono::steady_clock::now();
+  const auto commit_begin = std::chrono::steady_clock::now();
   TRY(writer_->Commit().Context("commit"));
-  if (writer_->sequence() == sequence()) return {};
-  *commit_took = std::chrono::steady_clock::now() - begin;
+  if (writer_->sequence() == sequence()) return {};  // nothing had changed
+  const auto end = std::chrono::steady_clock::now();
   sequence_.store(writer_->sequence(), std::memory_order_release);
   AfterCommit();
+  host_.OnCommit(writes.size(), end - begin, end - commit_begin);
   return {};
 }
 
@@ -129,11 +150,21 @@ void SqliteStore::AfterCommit() {
     return;
   }
   const uint64_t fresh_bytes = log_.fresh() * kStorePageBytes;
-  if (fresh_bytes > options_.wal_bytes_checkpoint * kWalPatience) {
+  const uint64_t log_bytes = log_.pages.load(std::memory_order_relaxed) * kStorePageBytes;
+  if (log_bytes > options_.wal_bytes_checkpoint * kWalMax &&
+      fresh_bytes > options_.wal_bytes_checkpoint) {
+    MoveLogAlone();
+  } else if (fresh_bytes > options_.wal_bytes_checkpoint * kWalPatience) {
     [[maybe_unused]] const Result<bool> moved = MoveLog(/*truncate=*/false);
   } else if (fresh_bytes > options_.wal_bytes_checkpoint) {
     host_.WantUpkeep();
   }
+}
+
+// Long reads go on; the next attempt is due when the log has grown by another checkpoint's size.
+void SqliteStore::MoveLogAlone() {
+  const auto quiet = readers_.BeQuiet(SystemClock().Steady() + kQuietWait);
+  [[maybe_unused]] const Result<bool> moved = MoveLog(/*truncate=*/false);
 }
 
 // After each commit.

@@ -102,9 +102,11 @@ class SqliteStore final : public Store {
   Status RunChange(std::function<Status()> apply, uint64_t bytes, WriteQueue::Company company,
                    const CallContext& call);
   void CommitAll(const std::vector<WriteQueue::Write*>& writes);
-  Status CommitTransaction(const std::vector<WriteQueue::Write*>& writes,
-                           std::chrono::nanoseconds* commit_took);
+  // One transaction with all of `writes`. When it fails because one of them broke it, `broke` is
+  // that one.
+  Status CommitTogether(const std::vector<WriteQueue::Write*>& writes, WriteQueue::Write** broke);
   void AfterCommit();
+  void MoveLogAlone();
   Status MakeLogDurable();
   void OnLog(uint64_t pages);
   void DropIndexes();

@@ -159,5 +159,74 @@ TEST_CASE("store: readers beside writers see whole commits in order", "[daemon][
   REQUIRE(store->Count(id, Patient()).value() == kWriters * kRecords);
 }
 
+TEST_CASE("store: the log stays bounded although readers always overlap", "[daemon][store]") {
+  StoreOptions options;
+  options.wal_bytes_checkpoint = 64 << 10;
+  LoneStore lone(options);
+  const auto store = lone.Open();
+  const Uuid id = store->CreateCollection(Collection("c"), Patient()).value()->id;
+  const std::string page(16'000, 'x');
+  std::vector<Record> many;
+  for (int i = 0; i < 60; ++i) many.push_back({std::to_string(i), {}, page, {}, {}});
+  REQUIRE(Write(*store, id, model::WriteKind::kUpsert, many).ok());
+  std::atomic<uint64_t> reads{0};
+  {
+    std::vector<std::jthread> readers;
+    for (int t = 0; t < 3; ++t) {
+      readers.emplace_back([&](const std::stop_token& stop) {
+        while (!stop.stop_requested()) reads += Get(*store, id).ok() ? 1 : 0;
+      });
+    }
+    for (int i = 0; i < 1'000; ++i) {
+      const std::vector<Record> one = {{std::to_string(i % 60), {}, page, {}, {}}};
+      REQUIRE(Write(*store, id, model::WriteKind::kUpsert, one).ok());
+    }
+  }
+  REQUIRE(reads > 0);
+  // 16 checkpoints' size, one more until the next attempt, and some attempts that a read outlasted.
+  REQUIRE(std::filesystem::file_size(lone.file() + "-wal") < 40 * options.wal_bytes_checkpoint);
+}
+
+// Goal: damage that one write meets is that write's alone.
+// Method: a crowd updates its own records while one of it updates a damaged one; they share commits
+// as they happen to meet.
+TEST_CASE("store: a write that meets damage fails alone", "[daemon][store][fault]") {
+  LoneStore lone;
+  auto store = lone.Open();
+  const Uuid id = store->CreateCollection(Collection("c"), Patient()).value()->id;
+  std::vector<Record> records;
+  for (int i = 0; i < 4; ++i) records.push_back({std::to_string(i), {}, "doc", {}, {}});
+  REQUIRE(Write(*store, id, model::WriteKind::kAdd, records).ok());
+  const uint32_t number = store->FindCollection(id)->number;
+  store.reset();
+  Connection::Open(lone.file(), Connection::Mode::kReadWrite, "")
+      .value()
+      .Run("UPDATE records_" + std::to_string(number) + " SET document = 'd0c' WHERE id = '0'")
+      .value();
+  store = lone.Open();
+  std::atomic<int> refused{0}, wrong{0};
+  {
+    std::vector<std::jthread> writers;
+    for (int t = 0; t < 4; ++t) {
+      writers.emplace_back([&, t] {
+        for (int i = 0; i < 100; ++i) {
+          const std::vector<Record> mine = {{std::to_string(t), {}, std::to_string(i), {}, {}}};
+          const Status written = Write(*store, id, model::WriteKind::kUpdate, mine);
+          if (t == 0) {
+            refused += written.Is(Errc::kCorruption) ? 1 : 0;
+          } else {
+            wrong += written.ok() ? 0 : 1;
+          }
+        }
+      });
+    }
+  }
+  REQUIRE(refused == 100);
+  REQUIRE(wrong == 0);
+  for (const char* whole : {"1", "2", "3"}) {
+    REQUIRE(GetIds(*store, id, {whole}).value()[0].document == "99");
+  }
+}
+
 }  // namespace
 }  // namespace pannier::store
