@@ -16,6 +16,10 @@ constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kHttp = "http://";
 constexpr std::string_view kHttps = "https://";
 
+// A TLS connection that was idle for longer is made anew: cpp-httplib takes the server's farewell
+// for a sign of life.
+constexpr std::chrono::seconds kTlsIdleMax{5};
+
 enum class Transport { kUnix, kTcp, kTls };
 
 struct HostPort {
@@ -87,6 +91,7 @@ class Client::Impl {
   const Options options_;
   ClientTlsContext tls_;  // outlives the client
   const std::unique_ptr<httplib::ClientImpl> client_;
+  SteadyTime used_;
 };
 
 namespace {
@@ -122,9 +127,15 @@ httplib::Request Client::Impl::MakeRequest(std::string_view method, std::string_
 Result<Response> Client::Impl::Exchange(httplib::Request& request) {
   httplib::Response answer;
   httplib::Error error = httplib::Error::Success;
-  const auto began = std::chrono::steady_clock::now();
-  if (!client_->send(request, answer, error)) {
-    return ErrorOf(error, std::chrono::steady_clock::now() - began);
+  const SteadyTime began = std::chrono::steady_clock::now();
+  if (transport_ == Transport::kTls) {
+    if (began - used_ > kTlsIdleMax) client_->stop();
+    tls_.Begin();
+  }
+  const bool sent = client_->send(request, answer, error);
+  used_ = std::chrono::steady_clock::now();
+  if (!sent) {
+    return ErrorOf(error, used_ - began);
   }
   return HeadOf(answer);
 }
@@ -169,6 +180,10 @@ Error Client::Impl::ErrorOf(httplib::Error error, std::chrono::steady_clock::dur
     return PermissionDenied(address_ + " is not to be trusted: " + refusal,
                             "check the address, and the authority that is to have signed it");
   }
+  if (std::string alert = tls_.TakeAlert(); !alert.empty()) {
+    return PermissionDenied(address_ + " refuses us: " + alert,
+                            "it may want a client certificate, one of another CA, or a newer one");
+  }
   struct stat info {};
   if (error == httplib::Error::Connection && transport_ == Transport::kUnix &&
       stat(host_.c_str(), &info) != 0) {
@@ -184,6 +199,9 @@ Error Client::Impl::ErrorOf(httplib::Error error, std::chrono::steady_clock::dur
   if (error == httplib::Error::Read || error == httplib::Error::Write) {
     return Unavailable(address_ + " closed the connection before it answered",
                        "it may be at its connection limit, or stopping; try again in a second");
+  }
+  if (error == httplib::Error::SSLConnection) {
+    return Unavailable(address_ + " does not answer in TLS", "does that port speak TLS?");
   }
   return Unavailable(address_ + ": " + httplib::to_string(error));
 }

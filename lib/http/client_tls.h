@@ -17,12 +17,19 @@ class ClientTlsContext {
   // Prepares `context`, which belongs to a client of `host`. This object outlives it.
   //   kInvalidArgument  a PEM cannot be read, or the key is another certificate's
   Status Prepare(SSL_CTX* context, const ClientTls& tls, const std::string& host);
+  // Before each call of the client: forgets what was before.
+  void Begin();
   // Why the server's certificate was refused since the last call; "" when it was not.
   std::string TakeRefusal();
+  // Why the server ended the connection; "" when it said nothing. With TLS 1.3 it refuses a
+  // client's certificate after the handshake.
+  std::string TakeAlert();
 
  private:
   static int OnVerify(int is_sound, X509_STORE_CTX* chain);
+  static void OnInfo(const SSL* ssl, int where, int alert);
   std::string refusal_;
+  std::string alert_;
 };
 
 }  // namespace pannier::http

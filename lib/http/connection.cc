@@ -78,6 +78,7 @@ void ConnectionTable::Close(Connection* connection) {
   connection->phase = Connection::Phase::kIdle;
   connection->drained = connection->read_to_end = connection->overflow = false;
   connection->peer = Peer();
+  connection->tls.reset();
   connection->input.Free();
   connection->framing = Framing();
   connection->drained_bytes = connection->accounted_bytes = connection->output_bytes = 0;

@@ -19,6 +19,7 @@
 #include "lib/http/framing.h"
 #include "lib/http/httplib_adapter.h"
 #include "lib/http/message.h"
+#include "lib/http/tls_session.h"
 
 namespace pannier::http {
 
@@ -37,12 +38,13 @@ struct PendingOutput {
 class Connection {
  public:
   enum class Phase : uint8_t {
-    kIdle,      // no byte of a request is here
-    kReading,   // a part of one
-    kQueued,    // a whole one waits for a thread
-    kRunning,   // its handler runs
-    kWriting,   // the client takes its answer slowly
-    kDraining,  // answered for the last time; what still comes in is thrown away
+    kHandshake,  // TLS is being agreed upon
+    kIdle,       // no byte of a request is here
+    kReading,    // a part of one
+    kQueued,     // a whole one waits for a thread
+    kRunning,    // its handler runs
+    kWriting,    // the client takes its answer slowly
+    kDraining,   // answered for the last time; what still comes in is thrown away
   };
 
   // Makes the caller the owner. False when it has gone, or is another's: then the owner will look
@@ -70,6 +72,7 @@ class Connection {
   bool read_to_end = false;  // something was said beside bytes: read until nothing is left
   bool overflow = false;     // beyond the limit of connections: told so, and drained
   Peer peer;
+  std::unique_ptr<TlsSession> tls;  // null: plain
   Buffer input;
   Framing framing;
   uint64_t drained_bytes = 0;

@@ -23,6 +23,8 @@ struct Peer {
   uid_t uid = 0;
   gid_t gid = 0;
   std::string address;  // "127.0.0.1:4711" of TCP, else empty
+  bool is_encrypted = false;
+  std::string certificate_name;  // whom its certificate, checked, says it is; else empty
 };
 
 // Bytes that may be read (not used) behind Request::body, so that a vectorised parser needs no copy

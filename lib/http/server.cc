@@ -69,7 +69,7 @@ Status Server::Impl::BindAll() {
       for (const file::Descriptor& socket : tcp_listeners_.back().sockets) {
         sockets_.push_back(std::make_unique<Socket>(socket.get(), i, false));
       }
-      addresses_.push_back("http://" + tcp_listeners_.back().address);
+      addresses_.push_back((listener.tls ? "https://" : "http://") + tcp_listeners_.back().address);
     }
   }
   for (uint32_t i = 0; i < sockets_.size(); ++i) sockets_[i]->index = i;

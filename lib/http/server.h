@@ -6,6 +6,9 @@
 // is still free never does: it queues requests for the others and goes on watching, so that
 // accepts, time-outs, refusals and half-read requests never wait for a handler.
 //
+// With TLS a connection first shakes hands, within a time-out and without holding a thread; who
+// speaks plain HTTP there is told so in plain HTTP (400).
+//
 // Promises: an idle or slow connection holds no thread, and no buffer beyond what it has sent.
 // Requests pipelined on one connection are answered in order, one at a time. A client that hung up
 // while its request was queued is dropped before the handler runs (of TCP only when the connection
@@ -31,6 +34,7 @@
 
 #include "lib/core/result.h"
 #include "lib/http/message.h"
+#include "lib/http/tls.h"
 
 namespace pannier::http {
 
@@ -53,6 +57,8 @@ struct Limits {
   uint64_t buffered_bytes_max = 512ull << 20;
   // First to last byte of a request; past it 408 and closed.
   std::chrono::milliseconds request_timeout{60'000};
+  // From accepting to the end of the TLS handshake; past it closed.
+  std::chrono::milliseconds handshake_timeout{10'000};
   // A connection without a request is closed.
   std::chrono::milliseconds idle_timeout{600'000};
   // The client takes less than 64 KiB of the answer, and not its end, in so long: closed.
@@ -68,8 +74,9 @@ struct Listener {
   std::string tcp_address;  // "127.0.0.1:8000", "[::1]:0", "localhost:8000" (both families); port
                             // 0: any
   unsigned unix_mode = 0660;
-  std::string unix_group;  // name or number; empty: as created
+  std::string unix_group;          // name or number; empty: as created
   Handler handler;
+  std::shared_ptr<TlsServer> tls = nullptr;  // of a TCP address; null: plain
 };
 
 // Counted since Start(); read for metrics.
@@ -106,7 +113,8 @@ class Server {
   Status Start();
 
   // What clients connect to after Start(), with real ports, in the order of Add():
-  // "unix:/run/pannier/pannier.sock", "http://127.0.0.1:8000". Client::Make takes them.
+  // "unix:/run/pannier/pannier.sock", "http://127.0.0.1:8000", "https://…". Client::Make takes
+  // them.
   std::vector<std::string> addresses() const;
 
   // Stops accepting and closes idle connections at once, lets running and queued requests end

@@ -36,7 +36,8 @@ bool PeerIsGone(int socket) {
 
 // Sends as much as the socket takes of what is behind `sent`. Returns 0 for "not now", negative for
 // "never".
-ssize_t SendSome(int socket, const Answer& answer, size_t sent) {
+ssize_t SendSome(const Connection& connection, const Answer& answer, size_t sent) {
+  if (connection.tls) return connection.tls->Write(answer, sent);
   iovec parts[2];
   size_t count = 0;
   if (sent < answer.head.size()) {
@@ -51,7 +52,7 @@ ssize_t SendSome(int socket, const Answer& answer, size_t sent) {
   message.msg_iov = parts;
   message.msg_iovlen = count;
   for (;;) {
-    const ssize_t bytes = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t bytes = sendmsg(connection.socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (bytes >= 0) return bytes;
     if (errno == EINTR) continue;
     return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
@@ -70,6 +71,8 @@ void Server::Impl::Drive(Worker& worker, Connection& connection) {
 
 Server::Impl::Next Server::Impl::Step(Worker& worker, Connection& connection) {
   switch (connection.phase) {
+    case Connection::Phase::kHandshake:
+      return Handshake(worker, connection);
     case Connection::Phase::kWriting:
       return Flush(worker, connection);
     case Connection::Phase::kDraining:
@@ -106,7 +109,7 @@ Server::Impl::Next Server::Impl::SendContinue(Worker& worker, Connection& connec
   const Answer interim{"HTTP/1.1 100 Continue\r\n\r\n", "", false};
   // All earlier answers have left, so there is room for these few bytes unless the client's own
   // system is out of memory.
-  const ssize_t bytes = SendSome(connection.socket.get(), interim, 0);
+  const ssize_t bytes = SendSome(connection, interim, 0);
   if (bytes != static_cast<ssize_t>(interim.head.size())) return Close(connection);
   worker.counters->sent.Add(interim.head.size());
   return Next::kAgain;
@@ -119,9 +122,10 @@ Server::Impl::Next Server::Impl::Receive(Worker& worker, Connection& connection)
     return Refuse(worker, connection, kTooManyBytes, true);
   }
   Buffer& input = connection.input;
-  const ssize_t bytes = recv(connection.socket.get(), input.end(), input.room(), MSG_DONTWAIT);
+  const ssize_t bytes = ReceiveSome(connection);
   if (bytes > 0) {
-    connection.drained = static_cast<size_t>(bytes) < input.room();
+    // Of TLS a read ends with a record: more may be here already.
+    connection.drained = !connection.tls && static_cast<size_t>(bytes) < input.room();
     input.Extend(static_cast<size_t>(bytes));
     worker.counters->received.Add(static_cast<uint64_t>(bytes));
     NoteWork(worker, static_cast<uint64_t>(bytes));
@@ -257,7 +261,7 @@ Server::Impl::Next Server::Impl::Refuse(Worker& worker, Connection& connection, 
 
 Server::Impl::Next Server::Impl::Send(Worker& worker, Connection& connection, Answer answer) {
   const size_t size = answer.head.size() + answer.body.size();
-  const ssize_t bytes = SendSome(connection.socket.get(), answer, 0);
+  const ssize_t bytes = SendSome(connection, answer, 0);
   if (bytes < 0) return Close(connection);
   worker.counters->sent.Add(static_cast<uint64_t>(bytes));
   if (static_cast<size_t>(bytes) == size) return AfterAnswer(worker, connection, answer.closes);
@@ -275,7 +279,7 @@ Server::Impl::Next Server::Impl::Send(Worker& worker, Connection& connection, An
 Server::Impl::Next Server::Impl::Flush(Worker& worker, Connection& connection) {
   PendingOutput& output = *connection.output;
   while (output.left() > 0) {
-    const ssize_t bytes = SendSome(connection.socket.get(), output.answer, output.sent);
+    const ssize_t bytes = SendSome(connection, output.answer, output.sent);
     if (bytes < 0) return Close(connection);
     if (bytes == 0) return Next::kPark;
     output.sent += static_cast<size_t>(bytes);
@@ -314,6 +318,7 @@ Server::Impl::Next Server::Impl::AfterAnswer(Worker& worker, Connection& connect
 // kernel resets such connections. So it is told that nothing more comes, and what it sends is
 // thrown away for a moment.
 Server::Impl::Next Server::Impl::BeginDrain(Connection& connection) {
+  if (connection.tls) connection.tls->SayClosing();
   shutdown(connection.socket.get(), SHUT_WR);
   connection.input.Free();
   connection.phase = Connection::Phase::kDraining;
@@ -336,6 +341,8 @@ Server::Impl::Next Server::Impl::Drain(Worker& worker, Connection& connection) {
 
 int64_t Server::Impl::DeadlineOf(const Connection& connection) const {
   switch (connection.phase) {
+    case Connection::Phase::kHandshake:
+      return connection.request_began_ms + options_.limits.handshake_timeout.count();
     case Connection::Phase::kIdle:
       return poller_->NowMs() + options_.limits.idle_timeout.count();
     case Connection::Phase::kReading:

@@ -97,8 +97,8 @@ class Server::Impl {
   void Expire(Worker& worker, Connection& connection);
   void EndSoon(Worker& worker, Connection& connection);
   void AcceptAll(Worker& worker, Socket& socket);
-  file::Descriptor AcceptOne(Worker& worker, int socket, int* error);
-  int ShedOne(Worker& worker, int socket) REQUIRES(accept_mutex_);
+  file::Descriptor AcceptOne(Worker& worker, const Socket& socket, int* error);
+  int ShedOne(Worker& worker, const Socket& socket) REQUIRES(accept_mutex_);
   void AcceptLater(Socket& socket, int error);
   void Admit(Worker& worker, const Socket& socket, file::Descriptor accepted);
   void RefuseConnection(Worker& worker, Connection& connection);
@@ -107,6 +107,10 @@ class Server::Impl {
   void Drive(Worker& worker, Connection& connection);
   void RunQueued(Worker& worker, Connection& connection);
   Next Step(Worker& worker, Connection& connection);
+  Next Handshake(Worker& worker, Connection& connection);
+  bool BeginHandshake(Worker& worker, Connection& connection, TlsServer& tls);
+  Next AfterHandshake(Worker& worker, Connection& connection);
+  ssize_t ReceiveSome(Connection& connection);
   Next Frame(Worker& worker, Connection& connection);
   Next Receive(Worker& worker, Connection& connection);
   Next AwaitMore(Worker& worker, Connection& connection);

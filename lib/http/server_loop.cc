@@ -131,6 +131,10 @@ void Server::Impl::Expire(Worker& worker, Connection& connection) {
       worker.counters->timed_out.Add(1);
       Close(connection);
       return;
+    case Connection::Phase::kHandshake:
+      worker.counters->timed_out.Add(1);
+      Close(connection);
+      return;
     case Connection::Phase::kDraining:
       Close(connection);
       return;
@@ -147,7 +151,7 @@ void Server::Impl::EndSoon(Worker& worker, Connection& connection) {
   const bool is_late = poller_->NowMs() - stop_began_ms_.load() > kLastBytesMs;
   const bool waits = connection.phase == Phase::kIdle && !HasInput(connection.socket.get());
   if (waits || (is_late && connection.phase == Phase::kReading) ||
-      connection.phase == Phase::kDraining) {
+      connection.phase == Phase::kHandshake || connection.phase == Phase::kDraining) {
     Close(connection);
     return;
   }
@@ -158,7 +162,7 @@ void Server::Impl::EndSoon(Worker& worker, Connection& connection) {
 void Server::Impl::AcceptAll(Worker& worker, Socket& socket) {
   for (int i = 0; i < kAcceptsInARow; ++i) {
     int error = 0;
-    file::Descriptor accepted = AcceptOne(worker, socket.descriptor, &error);
+    file::Descriptor accepted = AcceptOne(worker, socket, &error);
     if (accepted) {
       Admit(worker, socket, std::move(accepted));
     } else if (error == EAGAIN || stopping_.load(std::memory_order_relaxed)) {
@@ -172,10 +176,11 @@ void Server::Impl::AcceptAll(Worker& worker, Socket& socket) {
 
 // One client. Without: `*error` is EAGAIN when none waits, 0 when the next may be tried at once,
 // else why none can be accepted.
-file::Descriptor Server::Impl::AcceptOne(Worker& worker, int socket, int* error) {
+file::Descriptor Server::Impl::AcceptOne(Worker& worker, const Socket& socket, int* error) {
   // The lock keeps other threads off the number that ShedOne() frees for a moment.
   MutexLock lock(accept_mutex_);
-  file::Descriptor accepted(accept4(socket, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  file::Descriptor accepted(
+      accept4(socket.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (accepted) return accepted;
   *error = errno;
   if (*error == EMFILE || *error == ENFILE) *error = ShedOne(worker, socket);
@@ -198,11 +203,12 @@ void Server::Impl::AcceptLater(Socket& socket, int error) {
 
 // Out of descriptors: gives up the reserved one to accept a client and tell it so. Otherwise it
 // would wait in the backlog, unseen. Returns the error of accepting, or 0.
-int Server::Impl::ShedOne(Worker& worker, int socket) {
+int Server::Impl::ShedOne(Worker& worker, const Socket& socket) {
   if (!reserve_) reserve_ = MakeReserve();
   if (!reserve_) return EMFILE;
   reserve_ = file::Descriptor();
-  file::Descriptor accepted(accept4(socket, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  file::Descriptor accepted(
+      accept4(socket.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!accepted) {
     const int error = errno;
     reserve_ = MakeReserve();
@@ -218,7 +224,9 @@ int Server::Impl::ShedOne(Worker& worker, int socket) {
   const Answer answer = worker.adapter.Run({"GET", 1, false}, [this] {
     return RefusalOf({503, "Out of file descriptors"}, nullptr);
   });
-  const std::string whole = answer.head + answer.body;
+  // Before a handshake nothing can be said in TLS.
+  const bool is_plain = listeners_[socket.listener].tls == nullptr;
+  const std::string whole = is_plain ? answer.head + answer.body : std::string();
   [[maybe_unused]] const ssize_t bytes =
       send(accepted.get(), whole.data(), whole.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   shutdown(accepted.get(), SHUT_WR);
@@ -230,6 +238,7 @@ int Server::Impl::ShedOne(Worker& worker, int socket) {
 
 void Server::Impl::Admit(Worker& worker, const Socket& socket, file::Descriptor accepted) {
   const int number = accepted.get();
+  TlsServer* const tls = listeners_[socket.listener].tls.get();
   if (stopping_.load(std::memory_order_relaxed)) return;  // closes it
   Connection* const connection = table_.Open(std::move(accepted));
   if (connection == nullptr) {
@@ -250,6 +259,11 @@ void Server::Impl::Admit(Worker& worker, const Socket& socket, file::Descriptor 
   }
   if (table_.open_count() - overflow_.load(std::memory_order_relaxed) >
       options_.limits.connections_max) {
+    if (tls != nullptr) {  // nothing can be said before the handshake
+      worker.counters->refused_connections.Add(1);
+      Close(*connection);
+      return;
+    }
     connection->overflow = true;
     overflow_.fetch_add(1, std::memory_order_relaxed);
     worker.counters->refused_connections.Add(1);
@@ -257,6 +271,7 @@ void Server::Impl::Admit(Worker& worker, const Socket& socket, file::Descriptor 
   } else {
     worker.counters->accepted.Add(1);
     connection->drained = true;  // if not, an event says so
+    if (tls != nullptr && !BeginHandshake(worker, *connection, *tls)) return;
   }
   Drive(worker, *connection);
 }

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = {
     "lib/core": [],
     "lib/file": ["lib/core"],
-    "lib/http": ["lib/core", "lib/file"],
+    "lib/http": ["lib/core", "lib/file", "lib/crypto"],
     "lib/json": ["lib/core"],
     "lib/config": ["lib/core"],
     "lib/metrics": ["lib/core"],
