@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.." || exit 2
 venv="${PANNIER_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/pannier/venv}"
 python=$venv/bin/python
 step=scripts/step.sh
-steps=(format shellcheck asan-build tidy asan asan-flips fuzz tsan-build tsan metrics metrics-page chroma-socket
+steps=(format shellcheck asan-build tidy asan asan-flips fuzz tsan-build tsan metrics metrics-page crds-page chroma-socket
   chroma-tcp)
 for name in "${steps[@]}"; do rm -f "build/log/$name.count"; done
 
@@ -89,6 +89,7 @@ $step tsan-build bash -c \
 $step tsan bash -c run_tsan
 $step metrics "$python" tests/metrics/check_metrics.py
 $step metrics-page "$python" scripts/metrics_reference.py --check
+$step crds-page "$python" scripts/crd_reference.py --check
 # Two servers and two clients keep both cores busy.
 $step chroma-socket bash -c 'run_suite socket' &
 $step chroma-tcp bash -c 'run_suite tcp'

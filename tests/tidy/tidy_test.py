@@ -57,7 +57,7 @@ OWNERS = {
     r"curl/": ["lib/repository"],
     r"zstd\.h": ["lib/repository"],
     r"simdjson\.h": ["lib/json"],
-    r"nlohmann/json\.hpp": ["lib/json", "daemon/model", "daemon/operations", "tests", "*.cc"],   # cold JSON, where it is handled
+    r"nlohmann/json\.hpp": ["lib/json", "daemon/model", "daemon/operations", "operator", "tests", "*.cc"],   # cold JSON, where it is handled
     r"nlohmann/json_fwd\.hpp": ["*"],
     r"yaml-cpp/": ["lib/config"],
     r"prometheus/": ["lib/metrics"],
