@@ -191,4 +191,12 @@ Result<T> ReadFields(const nlohmann::json& object, const std::string& path,
   return value;
 }
 
+// By value: a visit may change what it visits.
+template <typename T>
+nlohmann::json WriteFields(T value) {
+  Writer writer;
+  value.Fields(writer);
+  return writer.Take();
+}
+
 }  // namespace pannier::control
