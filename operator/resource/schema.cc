@@ -103,11 +103,22 @@ class SchemaMaker : public Visitor {
     fields_.push_back(field);
     return true;
   }
+  // An object that is always there gets the defaults of its members although nobody wrote it.
   void Leave() override {
+    Json& object = open_.back();
+    const Json none = Json::object();
+    const auto properties = object.find("properties");
+    for (const auto& [name, member] : (properties == object.end() ? none : *properties).items()) {
+      if (!object.contains("required") && member.contains("default")) object["default"] = none;
+    }
+    LeaveOptional();
+  }
+  void LeaveOptional() override {
     Json done = std::move(open_.back());
     open_.pop_back();
     const Field field = std::move(fields_.back());
     fields_.pop_back();
+    if (field.required) done.erase("default");
     Put(field, std::move(done));
   }
   bool EnterList(const Field& field, size_t* count) override {
