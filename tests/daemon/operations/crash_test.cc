@@ -16,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kHome[] = "default_tenant/home";
+constexpr char kOther[] = "default_tenant/other";
 
 // What the databases hold before, and after the action has succeeded.
 class Play {
@@ -28,6 +29,9 @@ class Play {
     machine_.Write("home", "b", 0, 3, "first");
     machine_.Write("other", "a", 5, 10, "other");
     machine_.Do({{"action", "repositoryInit"}, {"repository", "r"}});
+    if (action_ == "import") {
+      machine_.Do({{"action", "export"}, {"store", kOther}, {"file", ExportFile()}});
+    }
     snapshot_ = machine_.Do(Snapshot())["uid"];
     at_snapshot_ = *machine_.Read("home");
     machine_.Write("home", "a", 8, 10, "second");
@@ -38,7 +42,7 @@ class Play {
 
   Machine& machine() { return machine_; }
 
-  json Body() const {
+  json Body() {
     if (action_ == "snapshot") return Snapshot();
     if (action_ == "restore") return Restore();
     if (action_ == "collection") {
@@ -56,7 +60,13 @@ class Play {
       return {{"action", "fork"}, {"store", kHome}, {"to", "default_tenant/copy"}};
     }
     if (action_ == "merge") {
-      return {{"action", "merge"}, {"store", kHome}, {"from", "default_tenant/other"}};
+      return {{"action", "merge"}, {"store", kHome}, {"from", kOther}};
+    }
+    if (action_ == "salvage") {
+      return {{"action", "salvage"}, {"store", kHome}, {"repository", "r"}};
+    }
+    if (action_ == "import") {
+      return {{"action", "import"}, {"store", "default_tenant/copy"}, {"directory", ExportFile()}};
     }
     if (action_ == "repositoryGc") {
       return {{"action", "repositoryGc"}, {"repository", "r"}, {"keep", {{"last", 1}}}};
@@ -75,6 +85,7 @@ class Play {
     std::optional<Content> copy;
     if (action_ == "restoreTo") copy = at_snapshot_;
     if (action_ == "fork") copy = before_;
+    if (action_ == "import") copy = other_;
     return {home, copy};
   }
 
@@ -113,6 +124,7 @@ class Play {
   }
 
  private:
+  std::string ExportFile() { return (machine_.files().root() / "other.jsonl").string(); }
   json Snapshot() const { return {{"action", "snapshot"}, {"store", kHome}, {"repository", "r"}}; }
   json Restore() const {
     return {{"action", "restore"}, {"store", kHome}, {"repository", "r"}, {"snapshot", snapshot_}};
@@ -125,9 +137,9 @@ class Play {
 };
 
 const std::vector<std::string>& Actions() {
-  static const std::vector<std::string> kActions = {"snapshot",   "restore", "restoreTo",
-                                                    "restoreAll", "fork",    "merge",
-                                                    "collection", "compact", "repositoryGc"};
+  static const std::vector<std::string> kActions = {
+      "snapshot", "restore",    "restoreTo", "restoreAll", "fork",        "merge",
+      "import",   "collection", "compact",   "salvage",    "repositoryGc"};
   return kActions;
 }
 
@@ -193,7 +205,7 @@ void FailAt(const std::string& action, int n, bool repository, bool after) {
 TEST_CASE("operations: dying at any call leaves old or new, and the next start finishes",
           "[daemon][operations][fault][slow]") {
   test::Random random(test::Seed() ^ 11);
-  const int rounds = test::Rounds(45);
+  const int rounds = test::Rounds(55);
   for (int round = 0; round < rounds; ++round) {
     const std::string action = Actions()[static_cast<size_t>(round) % Actions().size()];
     const int n = 1 + static_cast<int>(random.Below(CallsOf(action).first));
@@ -207,7 +219,7 @@ TEST_CASE("operations: dying at any call leaves old or new, and the next start f
 TEST_CASE("operations: a call of the disk that fails leaves old or new",
           "[daemon][operations][fault][slow]") {
   test::Random random(test::Seed() ^ 12);
-  const int rounds = test::Rounds(27);
+  const int rounds = test::Rounds(33);
   for (int round = 0; round < rounds; ++round) {
     const std::string action = Actions()[static_cast<size_t>(round) % Actions().size()];
     const int n = 1 + static_cast<int>(random.Below(CallsOf(action).first));
@@ -221,9 +233,9 @@ TEST_CASE(
     "new",
     "[daemon][operations][fault][slow]") {
   test::Random random(test::Seed() ^ 13);
-  const std::vector<std::string> actions = {"snapshot", "restore", "restoreAll", "collection",
-                                            "repositoryGc"};
-  const int rounds = test::Rounds(25);
+  const std::vector<std::string> actions = {"snapshot",   "restore", "restoreAll",
+                                            "collection", "salvage", "repositoryGc"};
+  const int rounds = test::Rounds(30);
   for (int round = 0; round < rounds; ++round) {
     const std::string action = actions[static_cast<size_t>(round) % actions.size()];
     const int n = 1 + static_cast<int>(random.Below(CallsOf(action).second));

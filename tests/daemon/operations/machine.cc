@@ -5,6 +5,7 @@
 
 #include "daemon/operations/actions/actions.h"
 #include "lib/repository/volume_store.h"
+#include "tests/daemon/operations/inline_children.h"
 #include "tests/daemon/store/fixture.h"
 
 namespace pannier::operations {
@@ -74,7 +75,7 @@ Status Machine::TryStart() {
   settings.transfers = 2;
   settings.spool_reserve_bytes = 0;
   settings.store = options;
-  settings.run_child = run_child;
+  settings.run_child = run_child ? run_child : InlineChildren(files_, vfs_.name());
   stores_ = std::move(stores);
   services_ = std::make_unique<Services>(Services{*stores_, *repositories_, finder_, events_,
                                                   metrics_, files_, SystemClock(), settings});

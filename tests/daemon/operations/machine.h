@@ -79,7 +79,7 @@ class Machine {
   // Nothing when there is no such database.
   std::optional<Content> Read(const std::string& database);
 
-  RunChild run_child;  // before Start()
+  RunChild run_child;  // before Start(); null: InlineChildren()
 
  private:
   std::unique_ptr<repository::ObjectStore> MakeObjects(const RepositorySettings& settings);
