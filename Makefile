@@ -7,7 +7,7 @@ TIME  ?= 0
 SEED  ?= $(shell date +%s)
 export SEED
 
-.PHONY: help deps build tests-built bench-built demo test check bench bench-quick torture format clean
+.PHONY: help deps build tests-built bench-built demo test e2e check bench bench-quick torture format clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ demo: build  ## the main job on real input, in a folder of its own
 
 test: tests-built  ## every test that needs no cluster
 	@scripts/test.sh
+
+e2e: tests-built  ## tests against a real Kubernetes API server, which the first run builds
+	@scripts/e2e.sh
 
 check: tests-built  ## format, lint, clang, sanitizers, fuzzing, Chroma's whole suite
 	@scripts/check.sh

@@ -47,7 +47,7 @@ python3-venv                 Python tests and the demo
 openssl                      certificates of tests
 LIST
   # The S3 server of the tests is built by Go; one from elsewhere will do.
-  command -v go >/dev/null || echo "golang-go                    builds the S3 server of the tests"
+  command -v go >/dev/null || echo "golang-go                    builds the S3 server and the API server of the tests"
   # Chroma's JavaScript client needs Node; one from elsewhere will do.
   command -v node >/dev/null || echo "nodejs                       tests of the JavaScript client"
   command -v npm >/dev/null || echo "npm                          tests of the JavaScript client"
@@ -57,7 +57,6 @@ cache="${XDG_CACHE_HOME:-$HOME/.cache}/pannier"
 venv="${PANNIER_VENV:-$cache/venv}"
 requirements=scripts/requirements.txt
 versitygw=v1.8.0
-toolchain=go1.25.0 # what that version asks for at least
 
 say() { printf 'deps: %s\n' "$*"; }
 fail() {
@@ -131,28 +130,12 @@ install_python() {
   printf '%s' "$want" >"$venv/pannier-stamp"
 }
 
-# A Go that is new enough: the machine's, or one that it fetches as a module. Debian's own is too old
-# to do that by itself when it is asked to build something newer (that came with 1.21), but not too
-# old to download modules; and zips of modules hold no execute bits.
-find_go() {
-  local have dir
-  have=$(go env GOVERSION)
-  if [[ $(printf '%s\n' "$toolchain" "$have" | sort -V | head -n 1) == "$toolchain" ]]; then
-    command -v go
-    return
-  fi
-  dir=$(cd "$cache" && go mod download -json \
-    "golang.org/toolchain@v0.0.1-$toolchain.linux-$(dpkg --print-architecture)" |
-    sed -n 's/.*"Dir": "\(.*\)",.*/\1/p') && [[ -n $dir ]] || return 1
-  chmod u+x "$dir"/bin/* "$dir"/pkg/tool/*/* && echo "$dir/bin/go"
-}
-
 install_s3_server() {
   local go log="$cache/go.log" stamp="$cache/bin/versitygw-stamp"
   [[ -x $cache/bin/versitygw && -e $stamp && $(<"$stamp") == "$versitygw" ]] && return 0
   say "building the S3 server of the tests into $cache/bin: versitygw $versitygw (minutes, once)"
   mkdir -p "$cache/bin"
-  if ! go=$(find_go 2>"$log") ||
+  if ! go=$(scripts/find_go.sh 2>"$log") ||
     ! GOBIN="$cache/bin" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false GOROOT='' \
       "$go" install "github.com/versity/versitygw/cmd/versitygw@$versitygw" >>"$log" 2>&1; then
     fail "go failed: $(tail -n 5 "$log")" "see $log; check the network and 'go env GOPROXY'"

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <charconv>
+#include <csignal>
 
 #include "lib/http/client_tls.h"
 #include "lib/http/text.h"
@@ -108,6 +109,8 @@ Response HeadOf(const httplib::Response& answer) {
 
 Status Client::Impl::PrepareTls() {
   if (transport_ != Transport::kTls) return {};
+  // OpenSSL writes without MSG_NOSIGNAL: a peer that has gone would end the process.
+  std::signal(SIGPIPE, SIG_IGN);
   auto& client = static_cast<httplib::SSLClient&>(*client_);
   client.enable_server_certificate_verification(false);  // ours is stricter, and in the handshake
   return tls_.Prepare(client.ssl_context(), options_.tls, host_);
@@ -148,17 +151,22 @@ Result<Response> Client::Impl::Send(std::string_view method, std::string_view pa
     request.set_header("Content-Type", "application/json");
   }
   std::string received;
-  bool is_too_large = false;
+  bool is_too_large = false, is_too_late = false;
+  const auto began = std::chrono::steady_clock::now();
   request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
     is_too_large = size > options_.response_bytes_max - received.size();
-    if (!is_too_large) received.append(data, size);
-    return !is_too_large;
+    is_too_late = options_.whole_timeout.count() > 0 &&
+                  std::chrono::steady_clock::now() - began > options_.whole_timeout;
+    if (is_too_large || is_too_late) return false;
+    received.append(data, size);
+    return true;
   };
   Result<Response> response = Exchange(request);
   if (is_too_large) {
     return ResourceExhausted("answer of " + address_ + ": more than " +
                              std::to_string(options_.response_bytes_max) + " bytes");
   }
+  if (is_too_late) return DeadlineExceeded(address_ + " takes too long to send its answer");
   if (response.ok()) response->body = std::move(received);
   return response;
 }

@@ -1,6 +1,7 @@
 // A small blocking HTTP client over cpp-httplib: for pannierctl, health checks, tests, the load
 // generator, and the operator. Threads: one at a time per Client, but for Stop(). Keeps its
-// connection alive between calls and reconnects when it was closed idle.
+// connection alive between calls and reconnects when it was closed idle. The first one of https
+// makes the process ignore SIGPIPE.
 #pragma once
 
 #include <chrono>
@@ -32,6 +33,8 @@ class Client {
   struct Options {
     std::chrono::milliseconds connect_timeout{5'000};
     std::chrono::milliseconds timeout{60'000};  // for each read and write
+    // Of a whole answer, looked at as its body comes; 0: none. Not of Stream().
+    std::chrono::milliseconds whole_timeout{0};
     uint64_t response_bytes_max = 1ull << 30;
     ClientTls tls;
   };

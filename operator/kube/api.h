@@ -12,10 +12,11 @@
 //   kConflict           409: it exists, or a precondition did not hold; 410: the version or
 //                       continue token is too old: list again
 //   kPermissionDenied   401, 403
-//   kResourceExhausted  429 until the deadline; an answer beyond its bound
+//   kResourceExhausted  an answer beyond its bound
 //   kUnimplemented      405, 406, 415, 501
 //   kDeadlineExceeded   504, or no answer in time; a write may have happened
-//   kUnavailable        other 5xx, no connection, or it broke; a write may have happened
+//   kUnavailable        other 5xx, no connection, or it broke: a write may have happened; 429 for
+//                       longer than the deadline: it has not
 //   kInternal           an answer that is no JSON
 // Threads: any.
 #pragma once

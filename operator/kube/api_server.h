@@ -17,6 +17,8 @@
 
 namespace pannier::kube {
 
+class Transport;
+
 class ApiServer final : public Api {
  public:
   struct Options {
@@ -54,8 +56,10 @@ class ApiServer final : public Api {
   Result<nlohmann::json> GetPath(std::string_view path) override;
 
  private:
-  class Transport;
-  explicit ApiServer(std::unique_ptr<Transport> transport, Options options);
+  ApiServer(std::unique_ptr<Transport> transport, Options options);
+  // The JSON of a 2xx answer.
+  Result<nlohmann::json> Ask(std::string_view method, std::string path, const std::string& body,
+                             std::string_view content_type, std::string_view doing);
 
   const Options options_;
   const std::unique_ptr<Transport> transport_;

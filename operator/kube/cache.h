@@ -44,7 +44,8 @@ class Cache {
   // TrimCommon() is done in any case.
   explicit Cache(Trim trim = nullptr, std::vector<Index> indexes = {});
 
-  // What would be kept of this tree, which is trimmed by it. Changes nothing.
+  // What would be kept of this tree, which is trimmed by it. Changes nothing. A version that is
+  // cached already shares the cached object, so that a list does not hold everything twice.
   //   kInvalidArgument  as MakeObject
   Result<Entry> Prepare(nlohmann::json& tree) const;
 
@@ -69,15 +70,15 @@ class Cache {
   uint64_t bytes() const;
 
  private:
-  using Keys_ = std::set<ObjectKey>;
-  void Unindex(const Entry& entry) REQUIRES(mutex_);
+  using Entries = std::map<ObjectKey, Entry>;
   void Insert(Entry entry) REQUIRES(mutex_);
+  void Erase(Entries::iterator entry) REQUIRES(mutex_);
 
   const Trim trim_;
   const std::vector<Index> indexes_;
   mutable Mutex mutex_;
-  std::map<ObjectKey, Entry> entries_ GUARDED_BY(mutex_);
-  std::vector<std::map<std::string, Keys_>> by_index_ GUARDED_BY(mutex_);
+  Entries entries_ GUARDED_BY(mutex_);
+  std::vector<std::map<std::string, std::set<ObjectKey>>> by_index_ GUARDED_BY(mutex_);
   uint64_t bytes_ GUARDED_BY(mutex_) = 0;
   bool synced_ GUARDED_BY(mutex_) = false;
 };

@@ -54,7 +54,8 @@ class Controller {
   std::optional<ObjectKey> Await();
   void RunOne(const ObjectKey& key);
   void Finish(const ObjectKey& key, const Result<Action>& result);
-  void Resync(std::chrono::nanoseconds spread) REQUIRES(mutex_);
+  void ResyncWhenDue();
+  void CountDue(SteadyTime now) REQUIRES(mutex_);
 
   const Options options_;
   const Clock& clock_;
@@ -67,6 +68,7 @@ class Controller {
   Jitter jitter_ GUARDED_BY(mutex_);
   bool running_ GUARDED_BY(mutex_) = false;
   SteadyTime resync_at_ GUARDED_BY(mutex_){};
+  SteadyTime counted_at_ GUARDED_BY(mutex_){};  // when the queue's depth was last counted
   std::vector<std::jthread> workers_;
 };
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <deque>
 #include <map>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -73,7 +74,7 @@ class EventRecorder {
   Status SendFirst(const Entry& entry, Series& series);
   Status SendAgain(const Entry& entry, Series& series);
   bool WithinBudget(const std::string& uid) REQUIRES(mutex_);
-  void ForgetOldest() REQUIRES(mutex_);
+  void ForgetOldest();
 
   Api& api_;
   const Clock& clock_;

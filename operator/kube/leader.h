@@ -67,15 +67,16 @@ class LeaderElector {
   void Release();
 
  private:
-  struct Seen;
   void Run(std::stop_token stop);
   void Consider(const nlohmann::json& lease, SteadyTime began);
-  void Renew(nlohmann::json lease, SteadyTime began);
-  void Acquire(nlohmann::json lease, SteadyTime began);
+  bool HasExpired(const nlohmann::json& lease, SteadyTime now);
+  // Writes the lease as ours; `epoch` as its number of transitions.
+  void Hold(nlohmann::json lease, int64_t epoch, SteadyTime began);
   void TryCreate(SteadyTime began);
-  nlohmann::json Spec(int64_t transitions) const;
-  void Lead(const nlohmann::json& stored, SteadyTime began);
+  void Lead(int64_t epoch, SteadyTime began);
+  void StopLeadingIfLate();
   void StopLeading(std::string_view why);
+  void SetHolder(std::string holder);
   void Warn(const Error& error, std::string_view doing);
 
   Api& api_;
@@ -83,12 +84,12 @@ class LeaderElector {
   const Options options_;
   const RuntimeMetrics metrics_;
   const Callbacks callbacks_;
-  // The thread's: what the lease looked like, since when, and how long that may last.
+  // The thread's: the lease as it was last seen, and since when it looks so.
   std::string seen_version_;
   SteadyTime seen_at_{};
   bool leads_ = false;
   Jitter jitter_;
-  std::atomic<int64_t> leads_until_ns_{0};
+  std::atomic<int64_t> leads_until_ns_{0};  // of the steady clock; 0: not at all
   std::atomic<int64_t> epoch_{0};
   mutable Mutex mutex_;
   CondVar stopped_;

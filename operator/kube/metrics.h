@@ -19,7 +19,7 @@ struct RuntimeMetrics {
   metrics::CounterFamily queue_retries;     // workqueue_retries_total{name}
   metrics::CounterFamily requests;          // rest_client_requests_total{code,method}
   metrics::GaugeFamily leader;              // leader_election_master_status{name}: 1 while it leads
-  metrics::CounterFamily watch_restarts;    // pannier_operator_watch_restarts_total{kind,reason}
+  metrics::CounterFamily watch_restarts;    // pannier_operator_watch_restarts_total{kind,cause}
   metrics::CounterFamily events;            // pannier_operator_events_total{result}
 };
 

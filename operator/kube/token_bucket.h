@@ -26,7 +26,8 @@ class TokenBucket {
   const double per_second_;
   const double burst_;
   Mutex mutex_;
-  double tokens_ GUARDED_BY(mutex_) = -1;  // negative: not used yet
+  bool used_ GUARDED_BY(mutex_) = false;
+  double tokens_ GUARDED_BY(mutex_) = 0;  // negative: as many callers wait for theirs
   SteadyTime filled_at_ GUARDED_BY(mutex_){};
   SteadyTime held_until_ GUARDED_BY(mutex_){};
 };

@@ -69,6 +69,7 @@ class WatchMachine {
   std::string continue_token_;
   uint32_t limit_;
   std::chrono::nanoseconds pause_{0};
+  bool is_open_ = false;
   SteadyTime opened_at_{};
   bool saw_version_ = false;  // since the watch was opened
 };
