@@ -103,6 +103,11 @@ Status FakeKubeApi::Ask(std::string_view verb, const Resource& resource, const O
   return before(verb, resource, key);
 }
 
+Result<Json> FakeKubeApi::Reply(std::string_view verb, Json answer) {
+  if (loses_ && loses_(verb)) return Unavailable("the connection broke");
+  return answer;
+}
+
 Result<Json*> FakeKubeApi::Find(const Resource& resource, const ObjectKey& key) {
   Objects& objects = objects_[NameOf(resource)];
   const auto found = objects.find(key);
@@ -236,7 +241,7 @@ Result<Json> FakeKubeApi::Create(const Resource& resource, const Json& object) {
   if (resource.group != "coordination.k8s.io") created.erase("status");
   objects[key] = created;
   Tell(resource, WatchSink::Type::kAdded, Json(), created);
-  return created;
+  return Reply("create", std::move(created));
 }
 
 Result<Json> FakeKubeApi::Update(const Resource& resource, const Json& object) {
@@ -251,7 +256,7 @@ Result<Json> FakeKubeApi::Update(const Resource& resource, const Json& object) {
   Json after = object;
   after.erase("status");
   if (stored->contains("status")) after["status"] = (*stored)["status"];
-  return Store(resource, stored, std::move(after));
+  return Reply("update", Store(resource, stored, std::move(after)));
 }
 
 Status FakeKubeApi::Delete(const Resource& resource, const ObjectKey& key,
@@ -269,7 +274,8 @@ Status FakeKubeApi::Delete(const Resource& resource, const ObjectKey& key,
   (*stored)["metadata"]["deletionTimestamp"] = after["metadata"]["deletionTimestamp"] =
       FormatTime(WallTime(std::chrono::floor<std::chrono::seconds>(clock_.Now())));
   after["metadata"]["annotations"]["test/deleted"] = "true";  // differs, so that it is stored
-  Json stored_now = Store(resource, stored, std::move(after));
+  const Result<Json> reply = Reply("delete", Store(resource, stored, std::move(after)));
+  if (!reply.ok()) return reply.error();
   return {};
 }
 
@@ -284,7 +290,7 @@ Result<Json> FakeKubeApi::PatchJson(const Resource& resource, const ObjectKey& k
   } catch (const Json::exception& error) {
     return InvalidArgument("patch " + NameOf(resource, key) + ": " + error.what());
   }
-  return Store(resource, stored, std::move(after));
+  return Reply("patch", Store(resource, stored, std::move(after)));
 }
 
 Result<Json> FakeKubeApi::Apply(const Resource& resource, const ObjectKey& key, const Json& object,
@@ -299,7 +305,7 @@ Result<Json> FakeKubeApi::Apply(const Resource& resource, const ObjectKey& key, 
       Json after = *stored;
       if (last.is_object()) Withdraw(last, object, &after);
       Merge(object, &after);
-      return Store(resource, stored, std::move(after));
+      return Reply("apply", Store(resource, stored, std::move(after)));
     }
   }
   Json fresh = object;
@@ -319,7 +325,7 @@ Result<Json> FakeKubeApi::PatchStatus(const Resource& resource, const ObjectKey&
   }
   Json after = *stored;
   after.merge_patch({{"status", status}});
-  return Store(resource, stored, std::move(after));
+  return Reply("status", Store(resource, stored, std::move(after)));
 }
 
 Result<Json> FakeKubeApi::GetPath(std::string_view path) {
@@ -333,6 +339,11 @@ Result<Json> FakeKubeApi::GetPath(std::string_view path) {
 void FakeKubeApi::SetBefore(Before before) {
   MutexLock lock(mutex_);
   before_ = std::move(before);
+}
+
+void FakeKubeApi::SetLoses(Loses loses) {
+  MutexLock lock(mutex_);
+  loses_ = std::move(loses);
 }
 
 void FakeKubeApi::SetPath(const std::string& path, Json answer) {

@@ -47,6 +47,9 @@ class FakeKubeApi final : public kube::Api {
   using Before = std::function<Status(std::string_view verb, const kube::Resource& resource,
                                       const kube::ObjectKey& key)>;
   void SetBefore(Before before);
+  // Asked after every write that was carried out: true loses its reply (kUnavailable).
+  using Loses = std::function<bool(std::string_view verb)>;
+  void SetLoses(Loses loses);
   // What GetPath answers for `path`.
   void SetPath(const std::string& path, nlohmann::json answer);
   // The API forgets: watches from any version so far, and continue tokens, get 410.
@@ -67,6 +70,7 @@ class FakeKubeApi final : public kube::Api {
   using Objects = std::map<kube::ObjectKey, Json>;
 
   Status Ask(std::string_view verb, const kube::Resource& resource, const kube::ObjectKey& key);
+  Result<Json> Reply(std::string_view verb, Json answer) REQUIRES(mutex_);
   Result<Json*> Find(const kube::Resource& resource, const kube::ObjectKey& key) REQUIRES(mutex_);
   // Stores `after` in the place of `*stored` as a new version; removes it when nothing holds it.
   Json Store(const kube::Resource& resource, Json* stored, Json after) REQUIRES(mutex_);
@@ -80,6 +84,7 @@ class FakeKubeApi final : public kube::Api {
   mutable Mutex mutex_;
   CondVar changed_;
   Before before_ GUARDED_BY(mutex_);
+  Loses loses_ GUARDED_BY(mutex_);
   std::map<std::string, Objects> objects_ GUARDED_BY(mutex_);
   std::map<std::string, Json> applied_ GUARDED_BY(mutex_);             // what Apply() said last
   std::map<std::string, std::vector<Json>> rests_ GUARDED_BY(mutex_);  // of lists, by token
