@@ -14,8 +14,7 @@ using nlohmann::json;
 
 Result<json> AskAdmin(const Arguments& arguments, std::string_view method, const std::string& path,
                       const std::string& body = {}) {
-  return Ask({arguments.admin_socket, "--admin-socket", arguments.timeout}, method,
-             "/admin/v1" + path, body);
+  return Ask(TRY(AdminEndpoint(arguments)), method, "/admin/v1" + path, body);
 }
 
 // What the flags gave, as a part of a path or a query.

@@ -19,6 +19,7 @@ constexpr std::string_view kDefaultTenant = "default_tenant";
 
 // What CLI11 fills.
 struct Options {
+  std::string admin_address, ca_file, cert_file, key_file, server_name;
   std::string socket, admin_socket, timeout, format = "table", store, store_flag, file;
   bool wait = false;
   std::map<const CommandSpec*, AdminArguments> admin;  // by command
@@ -97,6 +98,7 @@ class Tree {
     app_.add_option("--admin-socket", options.admin_socket,
                     "Its admin socket [PANNIER_ADMIN_SOCKET, beside the other]")
         ->type_name("PATH");
+    DeclareTls(options);
     app_.add_option("-o,--output", options.format, "json, yaml or table [table]")
         ->check(CLI::IsMember({"json", "yaml", "table"}))
         ->type_name("FORMAT");
@@ -105,6 +107,18 @@ class Tree {
         ->type_name("TIME");
     app_.add_flag("--wait", options.wait,
                   "Wait until the operation has ended, and show its result");
+  }
+
+  void DeclareTls(Options& options) {
+    app_.add_option("--admin-address", options.admin_address,
+                    "Its admin API over TCP with mutual TLS, instead of the sockets")
+        ->type_name("HOST:PORT");
+    app_.add_option("--ca", options.ca_file, "Who signed its certificate (PEM)")->type_name("FILE");
+    app_.add_option("--cert", options.cert_file, "Our certificate (PEM)")->type_name("FILE");
+    app_.add_option("--key", options.key_file, "Its key (PEM)")->type_name("FILE");
+    app_.add_option("--server-name", options.server_name,
+                    "Whom its certificate must name [the host of --admin-address]")
+        ->type_name("NAME");
   }
 
   void DeclareStores(Options& options) {
@@ -176,11 +190,29 @@ void ChooseSockets(const Options& options, const Environment& environment, Argum
     arguments.admin_socket = contract::AdminSocketBeside(arguments.socket);
 }
 
+Status ChooseTls(const Options& options, Arguments& arguments) {
+  const bool has_files = !options.ca_file.empty() || !options.cert_file.empty() ||
+                         !options.key_file.empty() || !options.server_name.empty();
+  if (options.admin_address.empty() && has_files)
+    return InvalidArgument("--ca, --cert, --key and --server-name go with --admin-address");
+  if (!options.admin_address.empty() &&
+      (options.ca_file.empty() || options.cert_file.empty() || options.key_file.empty()))
+    return InvalidArgument("--admin-address needs --ca, --cert and --key",
+                           "the daemon's door asks for a client certificate");
+  arguments.admin_address = options.admin_address;
+  arguments.ca_file = options.ca_file;
+  arguments.cert_file = options.cert_file;
+  arguments.key_file = options.key_file;
+  arguments.server_name = options.server_name;
+  return {};
+}
+
 Result<Arguments> Collect(const Options& options, const Tree& tree,
                           const Environment& environment) {
   Arguments arguments;
   const Command command = arguments.command = tree.Chosen();
   ChooseSockets(options, environment, arguments);
+  TRY(ChooseTls(options, arguments));
   arguments.wait = options.wait;
   const std::string timeout = !options.timeout.empty() ? options.timeout
                               : options.wait           ? "10m"

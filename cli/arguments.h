@@ -49,6 +49,8 @@ struct Arguments {
   Format format = Format::kTable;
   std::string socket;
   std::string admin_socket;
+  std::string admin_address;  // HOST:PORT with mutual TLS, instead of the sockets; empty: none
+  std::string ca_file, cert_file, key_file, server_name;
   std::chrono::milliseconds timeout{60'000};  // for an answer; with `wait`, for the operation
   StoreName store;
   std::string file;

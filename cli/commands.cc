@@ -17,8 +17,7 @@ using nlohmann::json;
 
 Result<json> AskStores(const Arguments& arguments, std::string_view method,
                        const std::string& rest = "") {
-  return Ask({arguments.socket, "--socket", arguments.timeout}, method,
-             "/pannier/v1/stores" + rest);
+  return Ask(TRY(DataEndpoint(arguments)), method, "/pannier/v1/stores" + rest);
 }
 
 std::string PathOf(const StoreName& store) {
@@ -98,8 +97,7 @@ Result<std::string> RunPlain(const Arguments& arguments) {
     case Command::kPrintText:
       return arguments.text;
     case Command::kStatus:
-      return Written(TRY(Ask({arguments.admin_socket, "--admin-socket", arguments.timeout}, "GET",
-                             "/admin/v1/status")),
+      return Written(TRY(Ask(TRY(AdminEndpoint(arguments)), "GET", "/admin/v1/status")),
                      arguments.format, ToLines);
     case Command::kStoresList:
       return Written(TRY(AskStores(arguments, "GET")), arguments.format, StoresTable);

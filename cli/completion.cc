@@ -65,7 +65,7 @@ _pannierctl() {
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" path="" words="" i
   case "$before" in
     -o|--output) COMPREPLY=($(compgen -W "json yaml table" -- "$word")); return ;;
-    --socket|--admin-socket|--file|--directory|check|import)
+    --socket|--admin-socket|--ca|--cert|--key|--file|--directory|check|import)
       COMPREPLY=($(compgen -f -- "$word")); return ;;
     --store|--from|--to) COMPREPLY=($(compgen -W "$(_pannierctl_first stores)" -- "$word")); return ;;
     --repository) COMPREPLY=($(compgen -W "$(_pannierctl_first repository)" -- "$word")); return ;;

@@ -4,13 +4,15 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "lib/http/client.h"
+#include "lib/file/file_system.h"
 #include "lib/json/cold.h"
 
 namespace pannier::cli {
 namespace {
 
 using nlohmann::json;
+
+constexpr uint64_t kPemBytesMax = 1 << 20;
 
 constexpr std::array kCodes = {
     Errc::kInvalidArgument,  Errc::kMalformed,   Errc::kNotFound,    Errc::kConflict,
@@ -40,12 +42,36 @@ std::string TextOf(const json& object, const char* member) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+Result<std::string> Pem(const std::string& file, const char* flag) {
+  if (file.empty()) return std::string();
+  return file::ReadFile(file::RealFileSystem(), file, kPemBytesMax).Context(flag);
+}
+
+Result<Endpoint> TlsEndpoint(const Arguments& arguments) {
+  Endpoint endpoint{"https://" + arguments.admin_address, "--admin-address", arguments.timeout};
+  endpoint.tls.ca_pem = TRY(Pem(arguments.ca_file, "--ca"));
+  endpoint.tls.certificate_pem = TRY(Pem(arguments.cert_file, "--cert"));
+  endpoint.tls.key_pem = TRY(Pem(arguments.key_file, "--key"));
+  endpoint.tls.server_name = arguments.server_name;
+  return endpoint;
+}
+
 Error Refusal(const http::Response& response) {
   const Result<json> body = pannier::json::ParseCold(response.body);
   return ErrorFrom(body.ok() ? *body : json(), response.status);
 }
 
 }  // namespace
+
+Result<Endpoint> AdminEndpoint(const Arguments& arguments) {
+  if (!arguments.admin_address.empty()) return TlsEndpoint(arguments);
+  return Endpoint{"unix:" + arguments.admin_socket, "--admin-socket", arguments.timeout};
+}
+
+Result<Endpoint> DataEndpoint(const Arguments& arguments) {
+  if (!arguments.admin_address.empty()) return TlsEndpoint(arguments);
+  return Endpoint{"unix:" + arguments.socket, "--socket", arguments.timeout};
+}
 
 Error ErrorFrom(const json& body, int status) {
   Error error{CodeOf(status), TextOf(body, "message"), TextOf(body, "hint")};
@@ -64,14 +90,18 @@ Result<json> Ask(const Endpoint& endpoint, std::string_view method, const std::s
                  std::string_view body) {
   http::Client::Options options;
   options.timeout = endpoint.timeout;
+  options.tls = endpoint.tls;
   options.connect_timeout = std::min(endpoint.timeout, options.connect_timeout);
-  http::Client client = TRY(http::Client::Make("unix:" + endpoint.socket, options));
+  http::Client client = TRY(http::Client::Make(endpoint.address, options));
   http::Client::Headers headers;
   if (!body.empty()) headers.emplace_back("Content-Type", "application/json");
   Result<http::Response> response = client.Send(method, path, body, headers);
   if (!response.ok()) {
     Error error = std::move(response).error();
-    error.hint = "is the daemon running, and is " + std::string(endpoint.flag) + " its socket?";
+    // Of TLS the client knows better what to try.
+    if (error.code != Errc::kPermissionDenied) {
+      error.hint = "is the daemon running, and does " + std::string(endpoint.flag) + " name it?";
+    }
     return error;
   }
   if (response->status / 100 != 2) return Refusal(*response);

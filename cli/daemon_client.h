@@ -6,15 +6,25 @@
 #include <string>
 #include <string_view>
 
+#include "cli/arguments.h"
 #include "lib/core/result.h"
+#include "lib/http/client.h"
 
 namespace pannier::cli {
 
 struct Endpoint {
-  std::string socket;
-  const char* flag;  // that names the socket: for hints
+  std::string address;  // as http::Client takes it
+  const char* flag;     // that names it: for hints
   std::chrono::milliseconds timeout;
+  http::ClientTls tls = {};
 };
+
+// Where the admin API is: its socket, or --admin-address with the files that TLS needs.
+//   kNotFound, kPermissionDenied, …  one of the files cannot be read
+Result<Endpoint> AdminEndpoint(const Arguments& arguments);
+// Where workers' routes are: the data socket, or --admin-address, where they are served too.
+//   as AdminEndpoint()
+Result<Endpoint> DataEndpoint(const Arguments& arguments);
 
 // The answer's body as JSON; an empty one is {}. `body` may be empty.
 //   kNotFound, kUnavailable, kDeadlineExceeded  the daemon cannot be reached; the hint says what to

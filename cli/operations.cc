@@ -24,8 +24,10 @@ constexpr milliseconds kFirstPause{20};
 constexpr milliseconds kLongestPause{2'000};
 constexpr milliseconds kAnswerTime{60'000};
 
-Endpoint Admin(const Arguments& arguments) {
-  return {arguments.admin_socket, "--admin-socket", std::min(arguments.timeout, kAnswerTime)};
+Result<Endpoint> Admin(const Arguments& arguments) {
+  Endpoint endpoint = TRY(AdminEndpoint(arguments));
+  endpoint.timeout = std::min(endpoint.timeout, kAnswerTime);
+  return endpoint;
 }
 
 std::string PathOf(const std::string& uid) { return "/admin/v1/operations/" + uid; }
@@ -46,7 +48,7 @@ bool HasEnded(const std::string& state) {
 
 Result<std::string> Begin(const Arguments& arguments, const json& body) {
   const std::string uid = Uuid::Random().ToString();
-  TRY(Ask(Admin(arguments), "PUT", PathOf(uid), pannier::json::Dump(body)));
+  TRY(Ask(TRY(Admin(arguments)), "PUT", PathOf(uid), pannier::json::Dump(body)));
   return uid;
 }
 
@@ -55,7 +57,7 @@ Result<json> Await(const Arguments& arguments, const std::string& uid, Terminal&
   const auto deadline = steady_clock::now() + arguments.timeout;
   ProgressView view(terminal);
   for (milliseconds pause = kFirstPause;; pause = std::min(pause * 3 / 2, kLongestPause)) {
-    Result<json> asked = Ask(Admin(arguments), "GET", PathOf(uid));
+    Result<json> asked = Ask(TRY(Admin(arguments)), "GET", PathOf(uid));
     const bool too_late = steady_clock::now() >= deadline;
     if (!asked.ok() && !(too_late && asked.Is(Errc::kDeadlineExceeded))) return asked;
     json operation = asked.ok() ? std::move(asked).value() : json();

@@ -14,6 +14,7 @@
 #include "lib/core/log.h"
 #include "lib/core/uuid.h"
 #include "lib/http/server.h"
+#include "lib/http/tls_files.h"
 #include "lib/json/reader.h"
 
 namespace pannier::daemon {
@@ -95,10 +96,17 @@ class Daemon::Impl {
 
   Status Start(file::FileSystem& files);
   void Stop();
+  std::vector<std::string> addresses() const {
+    std::vector<std::string> all = data_server_.addresses();
+    for (std::string& address : admin_server_.addresses()) all.push_back(std::move(address));
+    return all;
+  }
 
  private:
   void MakeApi();
-  void AddListeners();
+  Status AddListeners(file::FileSystem& files);
+  Result<std::shared_ptr<http::TlsServer>> AdminTls(file::FileSystem& files) const;
+  Result<std::shared_ptr<http::TlsServer>> DataTls(file::FileSystem& files) const;
   void SayReady();
 
   const Config config_;
@@ -131,7 +139,7 @@ Status Daemon::Impl::Start(file::FileSystem& files) {
   operations_ = std::make_unique<Operations>(config_, StoreOptionsOf(config_), *stores_, metrics_,
                                              files, clock_);
   MakeApi();
-  AddListeners();
+  TRY(AddListeners(files));
   TRY(operations_->Start().Context("take up operations"));
   TRY(admin_server_.Start());
   TRY(data_server_.Start());
@@ -162,11 +170,29 @@ void Daemon::Impl::MakeApi() {
   metrics_.Watch(admin_server_, "admin");
 }
 
-void Daemon::Impl::AddListeners() {
+Result<std::shared_ptr<http::TlsServer>> Daemon::Impl::AdminTls(file::FileSystem& files) const {
+  const ListenConfig& listen = config_.listen;
+  http::TlsServer::Options options;
+  options.clients = http::ClientCertificates::kRequired;
+  options.allowed_names = listen.admin_names;
+  const TlsConfig& tls = listen.admin_tls;
+  return http::TlsServerOfFiles({tls.cert_file, tls.key_file, tls.client_ca_file},
+                                std::move(options), files, clock_)
+      .Context("listen.admin.tls");
+}
+
+Result<std::shared_ptr<http::TlsServer>> Daemon::Impl::DataTls(file::FileSystem& files) const {
+  const TlsConfig& tls = config_.listen.tcp.tls;
+  if (!tls.IsSet()) return std::shared_ptr<http::TlsServer>();
+  return http::TlsServerOfFiles({tls.cert_file, tls.key_file, {}}, {}, files, clock_)
+      .Context("listen.tcp.tls");
+}
+
+Status Daemon::Impl::AddListeners(file::FileSystem& files) {
   const http::Handler data = [this](const http::Request& request) {
     return api_->Handle(request, tokens_.get());
   };
-  // Whoever can open the admin socket may do everything.
+  // Whoever can open the admin socket, or comes in by a certificate, may do everything.
   const http::Handler admin = [this](const http::Request& request) {
     const bool ours = request.path.starts_with("/api/") || request.path.starts_with("/pannier/") ||
                       request.path.starts_with("/health/");
@@ -174,15 +200,23 @@ void Daemon::Impl::AddListeners() {
   };
   const ListenConfig& listen = config_.listen;
   data_server_.Add({listen.socket.path, "", listen.socket.mode, listen.socket.group, data});
-  if (!listen.tcp.address.empty()) data_server_.Add({"", listen.tcp.address, 0, "", data});
+  if (!listen.tcp.address.empty()) {
+    const auto tls = TRY(DataTls(files));
+    data_server_.Add({"", listen.tcp.address, 0, "", data, tls});
+  }
   if (!listen.admin.path.empty()) {
     admin_server_.Add({listen.admin.path, "", listen.admin.mode, listen.admin.group, admin});
+  }
+  if (!listen.admin_address.empty()) {
+    const auto tls = TRY(AdminTls(files));
+    admin_server_.Add({"", listen.admin_address, 0, "", admin, tls});
   }
   if (!listen.metrics_address.empty()) {
     admin_server_.Add({"", listen.metrics_address, 0, "", [this](const http::Request& request) {
                          return admin_api_->HandleMetrics(request);
                        }});
   }
+  return {};
 }
 
 void Daemon::Impl::SayReady() {
@@ -210,6 +244,7 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, file::FileSy
   return std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
 }
 
+std::vector<std::string> Daemon::addresses() const { return impl_->addresses(); }
 void Daemon::Stop() { impl_->Stop(); }
 
 }  // namespace pannier::daemon

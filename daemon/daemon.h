@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "daemon/config/config.h"
 #include "lib/core/clock.h"
@@ -22,6 +23,9 @@ class Daemon {
   static Result<std::unique_ptr<Daemon>> Start(const Config& config, file::FileSystem& files,
                                                const Clock& clock);
   ~Daemon();
+
+  // What it listens on, with real ports, as http::Server::addresses() says: data, then admin.
+  std::vector<std::string> addresses() const;
 
   // Lets running requests end within the grace time of the configuration, then closes everything.
   // Idempotent.

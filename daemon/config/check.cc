@@ -49,16 +49,38 @@ Status CheckAddress(const char* key, const std::string& address) {
                          "write it as 127.0.0.1:8000 or [::1]:8000, with a port from 0 to 65535");
 }
 
+Status CheckPair(const char* key, const std::string& address, const TlsConfig& tls) {
+  if (!tls.IsSet()) return {};
+  if (address.empty()) {
+    return InvalidArgument(std::string(key) + ".tls: without " + key + ".address it has no use",
+                           "set the address, or leave out tls");
+  }
+  if (!tls.cert_file.empty() && !tls.key_file.empty()) return {};
+  return InvalidArgument(std::string(key) + ".tls: certFile and keyFile go together", "set both");
+}
+
 Status CheckTcp(const TcpConfig& tcp) {
   TRY(CheckAddress("listen.tcp.address", tcp.address));
-  if (tcp.tls.IsSet()) {
-    return InvalidArgument("listen.tcp.tls: this version has no TLS yet",
-                           "use the Unix socket, or a loopback address without TLS");
-  }
-  if (tcp.address.empty() || IsLoopback(std::string(HostOf(tcp.address)))) return {};
+  TRY(CheckPair("listen.tcp", tcp.address, tcp.tls));
+  const bool is_near = tcp.address.empty() || IsLoopback(std::string(HostOf(tcp.address)));
+  const bool has_token = !tcp.token_file.empty(), has_tls = tcp.tls.IsSet();
+  if (is_near || (has_token && has_tls) || tcp.insecure_allow_remote) return {};
   return InvalidArgument("listen.tcp.address: " + tcp.address +
-                             " can be reached from other machines, and this version has no TLS",
-                         "listen on 127.0.0.1, or use the Unix socket");
+                             " can be reached from other machines, and there is no " +
+                             (has_token ? "TLS"
+                              : has_tls ? "token"
+                                        : "token and no TLS"),
+                         "set listen.tcp.tokenFile and listen.tcp.tls, listen on 127.0.0.1, or "
+                         "accept the risk with listen.tcp.insecureAllowRemote");
+}
+
+// No token stands before the admin API: its door is the client's certificate, on loopback too.
+Status CheckAdmin(const ListenConfig& listen) {
+  TRY(CheckAddress("listen.admin.address", listen.admin_address));
+  TRY(CheckPair("listen.admin", listen.admin_address, listen.admin_tls));
+  if (listen.admin_address.empty() || !listen.admin_tls.client_ca_file.empty()) return {};
+  return InvalidArgument("listen.admin.address: the admin API needs mutual TLS over TCP",
+                         "set listen.admin.tls.certFile, keyFile and clientCAFile");
 }
 
 Status CheckListen(const ListenConfig& listen) {
@@ -68,10 +90,7 @@ Status CheckListen(const ListenConfig& listen) {
     return InvalidArgument("listen.admin.path: is listen.socket.path as well",
                            "give the admin socket a path of its own");
   }
-  if (!listen.admin_address.empty() || listen.admin_tls.IsSet()) {
-    return InvalidArgument("listen.admin: this version serves the admin API on its socket only",
-                           "leave out listen.admin.address and listen.admin.tls");
-  }
+  TRY(CheckAdmin(listen));
   TRY(CheckAddress("listen.metrics.address", listen.metrics_address));
   return CheckTcp(listen.tcp);
 }

@@ -46,6 +46,7 @@ struct Options {
   std::vector<std::string> key_values = std::vector<std::string>(std::size(kKeyFlags));
   std::vector<std::string> sets;
   std::string config_file;
+  bool insecure_allow_remote = false;
   bool allow_reset = false, check_config = false, reference = false, version = false;
   std::string healthcheck_socket, healthcheck_timeout = "5s";
 };
@@ -64,6 +65,8 @@ void Declare(CLI::App& app, Options& options) {
       ->expected(1)
       ->take_all();
   app.add_flag("--allow-reset", options.allow_reset, "Let clients delete everything [no]");
+  app.add_flag("--insecure-allow-remote", options.insecure_allow_remote,
+               "Let --tcp name an address that others reach without token and TLS [no]");
   app.add_flag("--check-config", options.check_config, "Check the configuration and stop");
   app.add_flag("--print-config-reference", options.reference, "Print docs/configuration.md");
   app.add_flag("--version", options.version, "Print the version");
@@ -105,6 +108,9 @@ Result<CommandLine> Collect(const CLI::App& app, const Options& options) {
     if (app.count(kKeyFlags[i].name) != 0)
       line.flags.settings.push_back({kKeyFlags[i].key, options.key_values[i], kKeyFlags[i].name});
   }
+  if (options.insecure_allow_remote)
+    line.flags.settings.push_back(
+        {"listen.tcp.insecureAllowRemote", "true", "--insecure-allow-remote"});
   if (options.allow_reset) line.flags.settings.push_back({"allowReset", "true", "--allow-reset"});
   return line;
 }

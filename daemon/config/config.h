@@ -23,21 +23,24 @@ struct SocketConfig {
 };
 
 struct TlsConfig {
-  std::filesystem::path cert_file, key_file, ca_file;
-  bool IsSet() const { return !cert_file.empty() || !key_file.empty() || !ca_file.empty(); }
+  std::filesystem::path cert_file, key_file, client_ca_file;
+  bool IsSet() const { return !cert_file.empty() || !key_file.empty() || !client_ca_file.empty(); }
 };
 
 struct TcpConfig {
   std::string address;  // "127.0.0.1:8000"; empty: off
   std::filesystem::path token_file;
   TlsConfig tls;
+  bool insecure_allow_remote = false;  // beyond loopback without token or without TLS
 };
 
 struct ListenConfig {
   SocketConfig socket;
   SocketConfig admin{.path = {}, .mode = 0600, .group = {}};  // path: see AdminSocketBeside()
-  std::string admin_address;
+  std::string admin_address;  // "0.0.0.0:9465", always with mutual TLS; empty: off
   TlsConfig admin_tls;
+  std::vector<std::string>
+      admin_names;  // of clients that may come in; empty: whoever the CA signed
   TcpConfig tcp;
   std::string metrics_address;  // empty: off
 };

@@ -24,19 +24,31 @@ void AddListen(Schema& keys, ListenConfig& listen) {
             "(`/x/a.sock` → `/x/a.admin.sock`; the default socket → "
             "`/run/pannier/admin.sock`). Environment: PANNIER_ADMIN_SOCKET.");
   keys.Mode("listen.admin.mode", &listen.admin.mode, "Its permissions.");
-  keys.Text("listen.admin.address", &listen.admin_address,
-            "Admin API over TCP with mutual TLS. Not in this version: must be empty.");
-  keys.Path("listen.admin.tls.certFile", &listen.admin_tls.cert_file, "Not in this version.");
-  keys.Path("listen.admin.tls.keyFile", &listen.admin_tls.key_file, "Not in this version.");
-  keys.Path("listen.admin.tls.caFile", &listen.admin_tls.ca_file, "Not in this version.");
+  keys.Text(
+      "listen.admin.address", &listen.admin_address,
+      "Admin API over TCP as well, always with mutual TLS, such as `0.0.0.0:9465`; a port left "
+      "out is 9465; empty: off.");
+  keys.Path("listen.admin.tls.certFile", &listen.admin_tls.cert_file,
+            "Its certificate (PEM, with what signed it); read again when it changes.");
+  keys.Path("listen.admin.tls.keyFile", &listen.admin_tls.key_file, "The certificate's key (PEM).");
+  keys.Path("listen.admin.tls.clientCAFile", &listen.admin_tls.client_ca_file,
+            "Who signs the certificates of clients (PEM); one without is refused.");
+  keys.Texts("listen.admin.allowedNames", &listen.admin_names,
+             "Who may come in: DNS or URI names of client certificates, or common names of those "
+             "that have neither; others get 403. Empty: whoever the CA signed.");
   keys.Text("listen.tcp.address", &listen.tcp.address,
-            "Chroma API over TCP, such as `127.0.0.1:8000`; empty: off. Without token and TLS only "
-            "a loopback address is allowed. Port 0 takes any free one and says it in the log.");
+            "Chroma API over TCP, such as `127.0.0.1:8000`; empty: off. Beyond loopback only with "
+            "tokenFile and tls. Port 0 takes any free one and says it in the log.");
   keys.Path("listen.tcp.tokenFile", &listen.tcp.token_file,
             "Tokens that data listeners ask for, the Unix socket too; empty: none. "
             "docs/formats/tokens.md.");
-  keys.Path("listen.tcp.tls.certFile", &listen.tcp.tls.cert_file, "Not in this version.");
-  keys.Path("listen.tcp.tls.keyFile", &listen.tcp.tls.key_file, "Not in this version.");
+  keys.Path("listen.tcp.tls.certFile", &listen.tcp.tls.cert_file,
+            "TLS on that address: the certificate (PEM, with what signed it); read again when it "
+            "changes. Empty: none.");
+  keys.Path("listen.tcp.tls.keyFile", &listen.tcp.tls.key_file, "The certificate's key (PEM).");
+  keys.Bool("listen.tcp.insecureAllowRemote", &listen.tcp.insecure_allow_remote,
+            "Serve an address beyond loopback without token or without TLS. The risk: whoever "
+            "reaches the port reads and deletes everything, and whoever is on the way sees it.");
   keys.Text("listen.metrics.address", &listen.metrics_address,
             "`/metrics`, `/healthz` and `/readyz` over TCP, such as `0.0.0.0:9464`; empty: off.");
 }

@@ -52,6 +52,14 @@ Status ApplyEnvironment(config::Schema& keys, const Environment& environment) {
   return {};
 }
 
+// "0.0.0.0" and "[::]" are enough: the port is the one that operators dial.
+void AddAdminPort(std::string* address) {
+  const size_t colon = address->rfind(':');
+  const bool has_port =
+      colon != std::string::npos && address->find(']', colon) == std::string::npos;
+  if (!address->empty() && !has_port) *address += ":" + std::to_string(contract::kAdminPort);
+}
+
 }  // namespace
 
 Environment ProcessEnvironment() {
@@ -71,6 +79,7 @@ Result<Config> Load(const Flags& flags, const Environment& environment, file::Fi
     TRY(WithHint(keys.Set(setting.key, setting.value, setting.origin)));
   if (config.listen.admin.path.empty())
     config.listen.admin.path = contract::AdminSocketBeside(config.listen.socket.path);
+  AddAdminPort(&config.listen.admin_address);
   TRY(Check(config));
   return config;
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <numeric>
 #include <optional>
+#include <sstream>
 
 #include "lib/core/units.h"
 
@@ -111,6 +112,25 @@ void Schema::Text(std::string path, std::string* field, std::string description)
   fields_.push_back({std::move(path), "text", *field, std::move(description),
                      [field](const Value& value) -> Status {
                        *field = TRY(ScalarText(value, "text"));
+                       return {};
+                     }});
+}
+
+void Schema::Texts(std::string path, std::vector<std::string>* field, std::string description) {
+  fields_.push_back({std::move(path), "list of texts", "", std::move(description),
+                     [field](const Value& value) -> Status {
+                       std::vector<std::string> texts;
+                       if (value.kind == Value::Kind::kList) {
+                         for (const Value& item : value.items) {
+                           texts.push_back(TRY(ScalarText(item, "text")));
+                         }
+                       } else {
+                         std::istringstream words(TRY(ScalarText(value, "a list of texts")));
+                         for (std::string word; std::getline(words, word, ',');) {
+                           texts.push_back(word);
+                         }
+                       }
+                       *field = std::move(texts);
                        return {};
                      }});
 }

@@ -51,6 +51,8 @@ class Schema {
   };
 
   void Text(std::string path, std::string* field, std::string description);
+  // A list of texts; from a flag, with commas between them.
+  void Texts(std::string path, std::vector<std::string>* field, std::string description);
   void Path(std::string path, std::filesystem::path* field, std::string description);
   void Bool(std::string path, bool* field, std::string description);
   // A whole number.

@@ -12,6 +12,8 @@ inline constexpr std::string_view kAdminSocketPath = "/run/pannier/admin.sock";
 inline constexpr std::string_view kDataDirectory = "/var/lib/pannier";
 inline constexpr std::string_view kConfigFile = "/etc/pannier/pannierd.yaml";
 
+inline constexpr int kAdminPort = 9465;  // with mutual TLS
+
 inline constexpr const char* kSocketVariable = "PANNIER_SOCKET";
 inline constexpr const char* kAdminSocketVariable = "PANNIER_ADMIN_SOCKET";
 inline constexpr const char* kConfigVariable = "PANNIER_CONFIG";

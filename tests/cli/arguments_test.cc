@@ -76,5 +76,15 @@ TEST_CASE("arguments: help, version and completion are texts", "[cli]") {
   REQUIRE(Parse({"completion", "zsh"})->text.find("bashcompinit") != std::string::npos);
 }
 
+TEST_CASE("arguments: the admin API over TCP needs all that mutual TLS needs", "[cli]") {
+  const auto whole = Parse({"status", "--admin-address", "10.0.0.1:9465", "--ca", "/ca", "--cert",
+                            "/c", "--key", "/k", "--server-name", "n"});
+  REQUIRE(whole.ok());
+  REQUIRE(whole->admin_address == "10.0.0.1:9465");
+  REQUIRE(whole->server_name == "n");
+  REQUIRE(Parse({"status", "--admin-address", "10.0.0.1:9465"}).Is(Errc::kInvalidArgument));
+  REQUIRE(Parse({"status", "--ca", "/ca"}).Is(Errc::kInvalidArgument));
+}
+
 }  // namespace
 }  // namespace pannier::cli

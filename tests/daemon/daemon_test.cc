@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "lib/contract/health_check.h"
 #include "lib/http/client.h"
+#include "tests/support/certificates.h"
 #include "tests/support/temp_dir.h"
 
 namespace pannier::daemon {
@@ -160,6 +161,119 @@ TEST_CASE("daemon: limits of the configuration reach the API, and metrics the ad
   REQUIRE(
       Send(config.listen.admin.path, "GET", "/metrics").body.find("pannier_daemon_build_info") !=
       std::string::npos);
+}
+
+// A daemon whose admin API listens on a free TCP port, and the files of both sides.
+struct AdminDoor {
+  explicit AdminDoor(std::vector<std::string> names = {}) {
+    Write("ca", authority.certificate_pem);
+    WritePair("server", test::ServerCertificate(authority, "docs.test"));
+    WritePair("client", test::ClientCertificate(authority, "operator.test"));
+    WritePair("other", test::ClientCertificate(authority, "mallory.test"));
+    WritePair("old", test::ClientCertificate(authority, "operator.test", test::LongOver()));
+    WritePair("stranger", test::ClientCertificate(test::TestAuthority(), "operator.test"));
+    config = ConfigIn(dir);
+    config.listen.admin_address = "127.0.0.1:0";
+    config.listen.admin_tls = {dir / "server.crt", dir / "server.key", dir / "ca"};
+    config.listen.admin_names = std::move(names);
+  }
+
+  void Write(const std::string& name, const std::string& text) const {
+    REQUIRE(file::ReplaceFile(file::RealFileSystem(), dir / name, text).ok());
+  }
+  void WritePair(const std::string& name, const crypto::KeyedCertificate& pair) const {
+    Write(name + ".crt", pair.certificate_pem);
+    Write(name + ".key", pair.key_pem);
+  }
+  // Starts it, and learns its port.
+  std::unique_ptr<Daemon> Open() {
+    auto daemon = Start(config).value();
+    for (const std::string& address : daemon->addresses()) {
+      if (address.starts_with("https://")) port = address.substr(address.rfind(':') + 1);
+    }
+    return daemon;
+  }
+  // pannierctl with the certificate `who`.
+  Result<std::string> Ask(std::vector<const char*> words, const std::string& who = "client",
+                          const std::string& name = "docs.test") const {
+    const std::string ca = dir / "ca", crt = dir / (who + ".crt"), key = dir / (who + ".key");
+    const std::string address = "127.0.0.1:" + port;
+    for (const auto& [flag, value] :
+         {std::pair<const char*, const std::string&>{"--admin-address", address},
+          {"--ca", ca},
+          {"--cert", crt},
+          {"--key", key},
+          {"--server-name", name}}) {
+      words.insert(words.end(), {flag, value.c_str()});
+    }
+    Config elsewhere;
+    elsewhere.listen.socket.path = "/nonexistent/socket";
+    return Control(elsewhere, std::move(words));
+  }
+
+  const TempDir dir;
+  const crypto::KeyedCertificate authority = test::TestAuthority();
+  Config config;
+  std::string port;
+};
+
+TEST_CASE("daemon: pannierctl reaches every admin route over mutual TLS", "[daemon][tls]") {
+  AdminDoor door;
+  const auto daemon = door.Open();
+  REQUIRE(door.Ask({"status"})->find("mode: normal\n") != std::string::npos);
+  REQUIRE(door.Ask({"stores", "list"}).ok());
+  REQUIRE(door.Ask({"operations", "list"}).ok());
+  REQUIRE(door.Ask({"store", "verify", "--store", "default_database", "--wait"}).ok());
+}
+
+TEST_CASE("daemon: who cannot prove its name stays out of the admin API", "[daemon][tls]") {
+  AdminDoor door({"operator.test"});
+  const auto daemon = door.Open();
+  REQUIRE(door.Ask({"status"}).ok());
+  const auto other = door.Ask({"status"}, "other");
+  REQUIRE(other.Is(Errc::kPermissionDenied));
+  REQUIRE(other.error().what.find("certificate") != std::string::npos);
+  REQUIRE(door.Ask({"status"}, "old").Is(Errc::kPermissionDenied));
+  REQUIRE(door.Ask({"status"}, "stranger").Is(Errc::kPermissionDenied));
+  REQUIRE(door.Ask({"status"}, "client", "other.test").Is(Errc::kPermissionDenied));
+  http::Client plain = http::Client::Make("http://127.0.0.1:" + door.port).value();
+  REQUIRE(plain.Send("GET", "/admin/v1/status")->status == 400);
+  http::Client::Options bare;
+  bare.tls.ca_pem = door.authority.certificate_pem;
+  http::Client nobody = http::Client::Make("https://127.0.0.1:" + door.port, bare).value();
+  REQUIRE(nobody.Send("GET", "/admin/v1/status").Is(Errc::kPermissionDenied));
+}
+
+TEST_CASE("daemon: with a token file, TLS data listeners ask for a token too", "[daemon][tls]") {
+  AdminDoor door;
+  Config& config = door.config;
+  config.listen.admin_address.clear();
+  config.listen.admin_tls = {};
+  config.listen.tcp.address = "127.0.0.1:0";
+  config.listen.tcp.tls = {door.dir / "server.crt", door.dir / "server.key", {}};
+  config.listen.tcp.token_file = door.dir / "tokens";
+  door.Write("tokens",
+             "41ef4bb0b23661e66301aac36066912dac037827b4ae63a7b1165a5aa93ed4eb "
+             "read default_tenant/* tester\n");
+  const auto daemon = door.Open();
+  http::Client::Options options;
+  options.tls.ca_pem = door.authority.certificate_pem;
+  http::Client client = http::Client::Make("https://127.0.0.1:" + door.port, options).value();
+  const std::string path = std::string(kDatabase) + "/collections";
+  const http::Client::Headers token = {{"x-chroma-token", "open sesame"}};
+  REQUIRE(client.Send("GET", path)->status == 401);
+  REQUIRE(client.Send("GET", path, {}, token)->status == 200);
+  REQUIRE(client.Send("POST", path, R"({"name":"x"})", token)->status == 403);
+}
+
+TEST_CASE("daemon: a certificate that cannot be used ends the start", "[daemon][tls]") {
+  AdminDoor door;
+  door.config.listen.admin_tls.key_file = door.dir / "client.key";
+  const auto refused = Start(door.config);
+  REQUIRE(refused.Is(Errc::kInvalidArgument));
+  REQUIRE(refused.error().what.find("listen.admin.tls") != std::string::npos);
+  door.config.listen.admin_tls.key_file = door.dir / "absent";
+  REQUIRE(Start(door.config).Is(Errc::kNotFound));
 }
 
 }  // namespace

@@ -131,5 +131,25 @@ TEST_CASE("config: repositories are read and validated", "[daemon][config]") {
           std::string::npos);
 }
 
+TEST_CASE("config: the admin API's port may be left out, and names are a list or words with commas",
+          "[daemon][config]") {
+  Fixture fixture;
+  const std::vector<Flags::Setting> settings = {{"listen.admin.tls.certFile", "/c", "--set"},
+                                                {"listen.admin.tls.keyFile", "/k", "--set"},
+                                                {"listen.admin.tls.clientCAFile", "/ca", "--set"},
+                                                {"listen.admin.allowedNames", "a,b.c", "--set"}};
+  const std::pair<const char*, const char*> addresses[] = {
+      {"0.0.0.0", "0.0.0.0:9465"}, {"[::]", "[::]:9465"}, {"[::1]:1", "[::1]:1"}};
+  for (const auto& [given, meant] : addresses) {
+    Flags flags;
+    flags.settings = settings;
+    flags.settings.push_back({"listen.admin.address", given, "--set"});
+    const auto loaded = fixture.Load(flags);
+    REQUIRE(loaded.ok());
+    REQUIRE(loaded->listen.admin_address == meant);
+    REQUIRE(loaded->listen.admin_names == std::vector<std::string>{"a", "b.c"});
+  }
+}
+
 }  // namespace
 }  // namespace pannier::daemon
