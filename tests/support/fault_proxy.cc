@@ -52,6 +52,11 @@ class Stream {
     while (Fill()) continue;
     return Take(buffer_.size());
   }
+  // What there is, at least a byte; nothing at the end.
+  std::string ReadSome() {
+    if (buffer_.empty()) Fill();
+    return Take(buffer_.size());
+  }
   // Until the peer closes or the proxy ends.
   void AwaitEnd() {
     while (Fill()) buffer_.clear();
@@ -147,6 +152,9 @@ std::optional<std::string> OwnAnswer(Fault fault) {
       return XmlError("404 Not Found", "NoSuchBucket", "The bucket does not exist");
     case Fault::kLostPage:
       return Answer("404 Not Found", "Content-Type: text/html\r\n", "<html>no such page</html>");
+    case Fault::kTooMany:
+      return Answer("429 Too Many Requests", "Content-Type: text/plain\r\nRetry-After: 1\r\n",
+                    "Too many requests, please try again later.");
     case Fault::kHtml:
       return Answer("502 Bad Gateway", "Content-Type: text/html\r\n", "<html><hr>oops</html>");
     default:
@@ -203,11 +211,14 @@ std::string_view ToString(Fault fault) {
                                                 "no bucket",
                                                 "502 with HTML",
                                                 "404 with HTML",
+                                                "429",
                                                 "reset in the answer",
                                                 "truncated",
                                                 "wrong ETag",
                                                 "damaged",
-                                                "dropped answer"};
+                                                "dropped answer",
+                                                "cut",
+                                                "stalled"};
   return kNames[static_cast<size_t>(fault)];
 }
 
@@ -314,6 +325,7 @@ class FaultProxy::Impl {
     const std::string head = WithoutHeader(request.headers, "connection");
     const std::string last = head.substr(0, head.size() - 2) + "Connection: close\r\n\r\n";
     if (!server.Write(last + request.body)) return false;
+    if (request.target.find("watch=true") != std::string::npos) return Relay(client, server, fault);
     std::optional<std::string> answer_head = server.ReadUntil("\r\n\r\n");
     if (!answer_head) return false;
     std::string answer = WithoutHeader(*answer_head, "connection");
@@ -322,6 +334,24 @@ class FaultProxy::Impl {
       answer.insert(answer.size() - 2, "Content-Length: " + std::to_string(body.size()) + "\r\n");
     }
     return Deliver(client, std::move(answer), body, fault);
+  }
+
+  // An answer without end, piece by piece; the connection ends with it.
+  static bool Relay(Stream& client, Stream& server, Fault fault) {
+    const std::optional<std::string> head = server.ReadUntil("\r\n\r\n");
+    if (!head || fault == Fault::kDropReply || !client.Write(*head)) return false;
+    while (true) {
+      const std::string piece = server.ReadSome();
+      if (piece.empty()) return false;
+      if (fault == Fault::kNone) {
+        if (!client.Write(piece)) return false;
+        continue;
+      }
+      client.Write(piece.substr(0, piece.size() / 2));
+      if (fault == Fault::kStall) client.AwaitEnd();
+      if (fault == Fault::kResetReply) client.Reset();
+      return false;
+    }
   }
 
   bool Deliver(Stream& client, std::string head, std::string body, Fault fault) {

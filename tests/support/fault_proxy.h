@@ -1,7 +1,7 @@
 // Stands between a client and an HTTP server, passes requests on one by one, and spoils those that
 // a test names. Listens on a port of 127.0.0.1 that the kernel chose. Knows HTTP as far as bodies
 // have a Content-Length, which those of S3 clients do; answers of the server may end with the
-// connection.
+// connection. Answers to requests that say "watch=true" are passed on as they come.
 // Threads: any. Lifetime: ends its connections when it is destroyed; the server outlives it.
 #pragma once
 
@@ -27,12 +27,16 @@ enum class Fault {
   kNoBucket,      // 404 NoSuchBucket
   kHtml,          // 502 with a page of some gateway
   kLostPage,      // 404 with a page of some gateway
+  kTooMany,       // 429 with Retry-After: 1
   // The server carries the request out, but:
   kResetReply,  // the connection is reset in the middle of the answer
   kTruncate,    // half of the body, then a clean end
   kWrongEtag,   // the ETag is another
   kDamage,      // a bit of the answer's body is flipped
   kDropReply,   // the connection is closed without an answer
+  // Of a watch alone, once the first piece of its answer has come:
+  kCut,    // half of the piece, then a clean end
+  kStall,  // half of the piece, then nothing for ever
 };
 std::string_view ToString(Fault fault);
 // Those that leave a client in doubt about what the server did, and those that do not.
