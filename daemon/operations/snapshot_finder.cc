@@ -4,7 +4,7 @@
 #include <set>
 
 #include "daemon/operations/members.h"
-#include "daemon/snapshot/parallel.h"
+#include "lib/core/parallel.h"
 #include "lib/core/time_text.h"
 #include "lib/crypto/sha256.h"
 
@@ -93,7 +93,7 @@ Result<SnapshotFinder::Listing> SnapshotFinder::List(Repository& repository,
   const std::vector<SnapshotRef> refs = TRY(repository.List(owner, Uuid(), deadline));
   Mutex mutex;
   Listing listing;
-  TRY(snapshot::ForEach(refs.size(), kReaders, [&](uint64_t index) -> Status {
+  TRY(ForEach(refs.size(), Crew{"reader", kReaders}, [&](uint64_t index) -> Status {
     const Result<Facts> facts = Read(repository, refs[index], deadline);
     MutexLock lock(mutex);
     if (!facts.ok()) {

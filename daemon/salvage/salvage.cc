@@ -7,6 +7,7 @@
 
 #include "daemon/model/configuration.h"
 #include "daemon/salvage/inventory.h"
+#include "daemon/store/raw_file.h"
 #include "daemon/store/store_file.h"
 #include "daemon/store/wal_check.h"
 #include "lib/file/file_system.h"
@@ -58,7 +59,10 @@ class FreshStore {
  public:
   static Result<FreshStore> Make(const std::string& path, const std::string& vfs) {
     TRY(store::CreateStoreFile(path, vfs));
-    FreshStore fresh(TRY(store::OpenStoreWriter(path, vfs)));
+    FreshStore fresh(path, vfs, TRY(store::OpenStoreWriter(path, vfs)));
+    // Nobody needs what a crash would leave of it, so it is written once, and synced at the end.
+    TRY(fresh.connection_->Run("PRAGMA cache_size=-16384; PRAGMA synchronous=OFF"));
+    TRY(fresh.UseJournal("memory"));
     TRY(fresh.connection_->Run("BEGIN IMMEDIATE"));
     return fresh;
   }
@@ -83,7 +87,6 @@ class FreshStore {
     if (bytes_ < kCommitBytes) return true;
     bytes_ = 0;
     TRY(connection_->Run("COMMIT"));
-    TRY(connection_->Checkpoint(/*truncate=*/false));
     TRY(connection_->Run("BEGIN IMMEDIATE"));
     return true;
   }
@@ -96,15 +99,26 @@ class FreshStore {
     TRY(store::CollectionTable(*connection_).WriteSequence(sequence));
     TRY(connection_->Run("UPDATE sqlite_sequence SET seq = max(seq, " +
                          std::to_string(last_number) + ") WHERE name = 'collections'"));
-    TRY(connection_->Run("COMMIT"));
+    TRY(connection_->Run("COMMIT; PRAGMA synchronous=FULL"));
+    TRY(UseJournal("wal"));
     TRY(connection_->Checkpoint(/*truncate=*/true));
-    return {};
+    return TRY(store::RawFile::Open(path_, store::RawFile::Mode::kReadWrite, vfs_)).Sync();
   }
 
  private:
-  explicit FreshStore(store::Connection connection)
-      : connection_(std::make_unique<store::Connection>(std::move(connection))) {}
+  FreshStore(std::string path, std::string vfs, store::Connection connection)
+      : path_(std::move(path)),
+        vfs_(std::move(vfs)),
+        connection_(std::make_unique<store::Connection>(std::move(connection))) {}
 
+  // SQLite says which journal it uses from now on, and that may be the old one.
+  Status UseJournal(const std::string& mode) {
+    store::Statement journal = TRY(connection_->Prepare("PRAGMA journal_mode=" + mode));
+    if (TRY(journal.Step()) && journal.Text(0) == mode) return {};
+    return Internal("the fresh store cannot use the journal mode " + mode);
+  }
+
+  const std::string path_, vfs_;
   std::unique_ptr<store::Connection> connection_;
   std::unique_ptr<store::RecordTable> table_;
   uint32_t number_ = 0;

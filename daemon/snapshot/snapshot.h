@@ -46,11 +46,14 @@ Result<contract::Manifest> Take(store::Store& source, repository::Repository& re
                                 const TakeOptions& options, file::FileSystem& files,
                                 const store::Progress& progress);
 
-// Fetches all files of a snapshot into `folder` (empty, existing) and syncs them. Every chunk is
-// checked against its digest.
+// What a crash leaves of a fetched file: all of it, or whatever (it is only looked at).
+enum class Fetched { kDurable, kScratch };
+
+// Fetches all files of a snapshot into `folder` (empty, existing). Every chunk is checked against
+// its digest.
 //   kCorruption, kNotFound  a chunk is damaged or lost; `what` names it
 Status Fetch(const contract::Manifest& manifest, repository::Repository& repository,
-             const std::string& folder, uint32_t transfers, file::FileSystem& files,
+             const std::string& folder, Fetched as, uint32_t transfers, file::FileSystem& files,
              SteadyTime deadline, const store::Progress& progress);
 
 // Manifest: every chunk is there with its size and digest. Deep: fetched to `scratch`, checked in

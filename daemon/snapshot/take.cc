@@ -3,10 +3,10 @@
 #include <map>
 #include <unordered_map>
 
-#include "daemon/snapshot/parallel.h"
 #include "daemon/snapshot/snapshot.h"
 #include "daemon/snapshot/spool.h"
 #include "lib/core/check.h"
+#include "lib/core/parallel.h"
 #include "lib/crypto/sha256.h"
 
 namespace pannier::snapshot {
@@ -15,7 +15,6 @@ namespace {
 using contract::Chunk;
 using contract::Manifest;
 
-constexpr uint32_t kHashThreads = 2;
 constexpr char kStoreFile[] = "store.db";
 
 // The chunks that need not be sent: those of the parent, and those seen already.
@@ -73,7 +72,7 @@ class Taking {
  private:
   void Describe(const store::StorePin& pin);
   Status Hash(const store::StorePin& pin);
-  Status HashChunk(const store::StorePin& pin, uint64_t index, SharedProgress& progress);
+  Status HashChunk(const store::StorePin& pin, uint64_t index, store::SharedProgress& progress);
   Status Keep(const std::string& sha256, const std::string& bytes);
   Status Send();
 
@@ -108,12 +107,13 @@ void Taking::Describe(const store::StorePin& pin) {
 Status Taking::Hash(const store::StorePin& pin) {
   const uint64_t bytes = pin.bytes();
   chunks_.resize((bytes + contract::kChunkBytes - 1) / contract::kChunkBytes);
-  SharedProgress progress(bytes, progress_);
-  return ForEach(chunks_.size(), kHashThreads,
+  store::SharedProgress progress(bytes, progress_);
+  return ForEach(chunks_.size(), {"hash", ThreadsForComputing()},
                  [&](uint64_t index) { return HashChunk(pin, index, progress); });
 }
 
-Status Taking::HashChunk(const store::StorePin& pin, uint64_t index, SharedProgress& progress) {
+Status Taking::HashChunk(const store::StorePin& pin, uint64_t index,
+                         store::SharedProgress& progress) {
   const uint64_t offset = index * contract::kChunkBytes;
   const uint64_t length = std::min(contract::kChunkBytes, pin.bytes() - offset);
   thread_local std::string buffer;
@@ -154,8 +154,8 @@ Status Taking::Send() {
     keys.push_back(contract::ChunkKey(chunk.sha256));
   }
   if (options_.before_sending) options_.before_sending(keys);
-  SharedProgress progress(total, progress_);
-  return ForEach(spooled.size(), options_.transfers, [&](uint64_t index) -> Status {
+  store::SharedProgress progress(total, progress_);
+  return ForEach(spooled.size(), {"transfer", options_.transfers}, [&](uint64_t index) -> Status {
     const Spooled& chunk = spooled[index];
     const std::string bytes = TRY(spool_.Take(chunk.number));
     const uint32_t stored = TRY(repository_.PutChunk(chunk.sha256, bytes, options_.deadline));

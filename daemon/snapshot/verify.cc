@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <set>
 
-#include "daemon/snapshot/parallel.h"
 #include "daemon/snapshot/sample_queries.h"
 #include "daemon/snapshot/snapshot.h"
 #include "daemon/store/offline_store.h"
+#include "lib/core/parallel.h"
 
 namespace pannier::snapshot {
 namespace {
@@ -32,8 +32,8 @@ Status ReadChunks(const Manifest& manifest, repository::Repository& repository, 
       total += chunk.bytes;
     }
   }
-  SharedProgress shared(total, progress);
-  return ForEach(chunks.size(), transfers, [&](uint64_t index) -> Status {
+  store::SharedProgress shared(total, progress);
+  return ForEach(chunks.size(), {"transfer", transfers}, [&](uint64_t index) -> Status {
     TRY(repository.GetChunk(*chunks[index], deadline));
     return shared.Add(chunks[index]->bytes);
   });
@@ -60,7 +60,8 @@ std::string Differences(const Manifest& manifest, const store::CheckReport& repo
 Status CheckDeep(const Manifest& manifest, repository::Repository& repository,
                  const std::string& scratch, uint32_t transfers, file::FileSystem& files,
                  SteadyTime deadline, const store::Progress& progress) {
-  TRY(Fetch(manifest, repository, scratch, transfers, files, deadline, progress));
+  TRY(Fetch(manifest, repository, scratch, Fetched::kScratch, transfers, files, deadline,
+            progress));
   const store::CheckReport report =
       TRY(store::CheckStoreFile(scratch, store::CheckLevel::kFull, "", progress));
   const std::string differences = Differences(manifest, report);

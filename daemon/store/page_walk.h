@@ -41,8 +41,9 @@ class PageWalk {
   Result<PageSource> Read(uint32_t number, std::span<std::byte> into) const;
   using Visitor =
       std::function<Status(uint32_t number, PageSource source, std::span<const std::byte> page)>;
-  // All pages in order.
-  Status ForEach(const Visitor& visit) const;
+  // All pages in order, or those from `first` to `last`.
+  Status ForEach(const Visitor& visit) const { return ForEach(1, pages_, visit); }
+  Status ForEach(uint32_t first, uint32_t last, const Visitor& visit) const;
 
  private:
   PageWalk() = default;
@@ -50,6 +51,8 @@ class PageWalk {
   Status ReadLog(const std::string& path, const std::string& vfs, bool also_beyond_damage);
   Status CountPages();
   bool HasSealedPages() const;
+  // `there`: how many bytes of the page lie within the file.
+  PageSource Judge(uint32_t number, std::span<const std::byte> page, uint64_t there) const;
 
   RawFile file_, log_;
   uint32_t page_bytes_ = 0, pages_ = 0;

@@ -159,10 +159,12 @@ Status RecordTable::Scan(Columns columns, uint64_t limit, uint64_t offset, const
   return {};
 }
 
-Status RecordTable::CheckRows(RecordNumber from, const Checker& visit) {
+Status RecordTable::CheckRows(RecordNumber from, std::optional<RecordNumber> before,
+                              const Checker& visit) {
   Statement rows = TRY(connection_->Prepare(std::string(SelectOf(Columns::kAll)) + table_ +
-                                            " WHERE record >= ?1 ORDER BY record"));
-  rows.Bind(1, static_cast<int64_t>(from));
+                                            " WHERE record BETWEEN ?1 AND ?2 ORDER BY record"));
+  const int64_t last = before ? int64_t{*before} - 1 : INT64_MAX;
+  rows.Bind(1, static_cast<int64_t>(from)).Bind(2, last);
   Row row;
   while (TRY(rows.Step())) {
     row = {};

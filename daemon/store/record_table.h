@@ -60,10 +60,11 @@ class RecordTable {
   Status Scan(Columns columns, uint64_t limit, uint64_t offset, const Visitor& visit);
 
   // --- checking ---
-  // Visits every row from `from` on in ascending number, whether sound or not; `damage` says what
-  // is wrong with it, null when nothing is. The row's parts are then not to be trusted.
+  // Visits every row from `from` on, up to `before` (none: to the end), in ascending number,
+  // whether sound or not; `damage` says what is wrong with it, null when nothing is. The row's
+  // parts are then not to be trusted.
   using Checker = std::function<Status(const Row& row, const char* damage)>;
-  Status CheckRows(RecordNumber from, const Checker& visit);
+  Status CheckRows(RecordNumber from, std::optional<RecordNumber> before, const Checker& visit);
   // Visits the entries of the id index in its order, which should be that of their ids.
   Status VisitIds(const std::function<Status(std::string_view id, RecordNumber number)>& visit);
 

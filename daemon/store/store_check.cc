@@ -1,40 +1,24 @@
 #include "daemon/store/store_check.h"
 
 #include <algorithm>
-#include <array>
+#include <memory>
 #include <set>
 
-#include "daemon/model/metadata.h"
+#include "daemon/store/check_notes.h"
 #include "daemon/store/checked_vfs.h"
 #include "daemon/store/collection_table.h"
-#include "daemon/store/page_checksum.h"
 #include "daemon/store/page_walk.h"
-#include "daemon/store/record_table.h"
+#include "daemon/store/record_check.h"
 #include "daemon/store/store_file.h"
 #include "daemon/store/wal_check.h"
-#include "lib/file/checksum.h"
+#include "lib/core/parallel.h"
 
 namespace pannier::store {
 namespace {
 
-constexpr uint64_t kRowsPerStep = 512;
-
-Error Stopped() { return DeadlineExceeded("the check was stopped"); }
-
-// An order does not matter to it: what the rows and what the index say of ids must give the same.
-uint64_t EntryDigest(std::string_view id, RecordNumber number) {
-  const std::array<uint64_t, 2> words = {number, file::Checksum(id)};
-  return file::Checksum(std::as_bytes(std::span(words)));
-}
-
-struct EntrySum {
-  uint64_t count = 0, digest = 0;
-  void Add(std::string_view id, RecordNumber number) {
-    ++count;
-    digest += EntryDigest(id, number);
-  }
-  bool operator==(const EntrySum&) const = default;
-};
+constexpr uint32_t kPagesPerStep = 512;  // progress is told of
+constexpr uint32_t kPagesPerPart = 4'096;
+constexpr uint32_t kPagePartsMax = 64;
 
 class Check {
  public:
@@ -44,109 +28,145 @@ class Check {
   Result<CheckReport> Run(CheckLevel level);
 
  private:
-  void Note(Damage damage) {
-    ++report_.damage_total;
-    if (report_.damage.size() < CheckReport::kDamageMax)
-      report_.damage.push_back(std::move(damage));
-  }
-  void Note(std::string what) { Note(Damage{{}, -1, {}, std::move(what)}); }
-  // Damage becomes a note; other errors end the check.
-  Status Take(Status status, const std::string& collection = {});
-  Status Tell(uint64_t done) {
-    return !progress_ || progress_(done, total_) ? Status() : Stopped();
-  }
+  // A part of the check that any thread may do, and where its notes go.
+  struct Part {
+    std::function<Status(CheckNotes& notes, SharedProgress& progress)> work;
+    CheckNotes notes;
+  };
 
-  Status CheckPages();
-  Status CheckTables(CheckLevel level);
-  Status CheckStructure(Connection& connection);
-  Status CheckCollections(Connection& connection, CheckLevel level);
+  Result<Connection> Connect() const;
+  Status AddPages();
+  Status AddTables(CheckLevel level);
+  Status LookAtCollections(Connection& connection, CheckLevel level);
   Status CheckNames(Connection& connection, const std::vector<model::Collection>& collections);
-  Status CheckCollection(Connection& connection, const model::Collection& collection,
-                         CheckLevel level);
-  Status CheckRecords(RecordTable& table, const model::Collection& collection,
-                      const Counters& counters);
-  Status CheckIds(RecordTable& table, const std::string& collection, const EntrySum& rows);
-  const char* FaultOf(const Row& row, const model::Collection& collection) const;
+  Status LookAtCollection(CollectionTable& table, const model::Collection& collection,
+                          CheckLevel level);
+  Status CheckPages(uint32_t first, uint32_t last, CheckNotes& notes,
+                    SharedProgress& progress) const;
+  Status CheckStructure(CheckNotes& notes, SharedProgress& progress) const;
+  Status DoParts();
 
   const std::string path_, vfs_;
   const Progress& progress_;
   CheckReport report_;
-  uint64_t total_ = 0;  // of steps, in bytes: each pass over the file counts once
-  uint64_t done_ = 0;
+  CheckNotes first_;         // of what is looked at before the parts
+  std::vector<Part> parts_;  // in the order of the report
+  size_t begin_with_ = 0;    // of these
+  std::vector<std::unique_ptr<RecordCheck>> records_;
+  uint64_t total_ = 0;  // of the parts, in bytes: each pass over the file counts once
   bool has_log_ = false;
+  Connection tables_;  // open while others are, so that only it has to make sense of the log
   std::set<uint32_t> incomplete_;  // collections without their table or index
 };
 
-Status Check::Take(Status status, const std::string& collection) {
-  if (!status.Is(Errc::kCorruption)) return status;
-  Note(Damage{collection, -1, {}, status.error().what});
-  return {};
-}
-
 Result<CheckReport> Check::Run(CheckLevel level) {
   const LogCheck log = TRY(CheckLog(path_, vfs_));
-  if (!log.damage.empty()) Note("the log: " + log.damage);
+  if (!log.damage.empty()) first_.Note("the log: " + log.damage);
   has_log_ = log.frames > 0;
-  TRY(CheckPages());
+  TRY(AddPages());
   // What SQLite would make of a log that ends in damage is not what the store held.
-  if (log.damage.empty()) TRY(Take(CheckTables(level)));
+  if (log.damage.empty()) TRY(first_.Take(AddTables(level)));
+  TRY(DoParts());
+  first_.MoveTo(&report_);
+  for (Part& part : parts_) part.notes.MoveTo(&report_);
+  for (const auto& records : records_) records->Finish(&report_);
   report_.sound = report_.damage_total == 0;
   return std::move(report_);
 }
 
-Status Check::CheckPages() {
-  PageWalk pages = TRY(PageWalk::Open(path_, vfs_));
-  report_.bytes = pages.bytes();
-  total_ = report_.bytes * 4;
-  if (pages.bytes() == 0) Note("the file is empty");
-  if (pages.bytes() % pages.page_bytes() != 0) Note("the file ends in the middle of a page");
-  const auto look = [&](uint32_t number, PageSource source, std::span<const std::byte> page) {
-    done_ = uint64_t{number} * page.size();
-    if (source == PageSource::kBad) {
-      Note("page " + std::to_string(number) + " fails its checksum");
-    } else if (source == PageSource::kMissing) {
-      Note("page " + std::to_string(number) + " lies beyond the end of the file");
-    }
-    return number % kRowsPerStep == 0 ? Tell(done_) : Status();
-  };
-  return pages.ForEach(look);
+Status Check::DoParts() {
+  SharedProgress progress(total_, progress_);
+  TRY(progress.Add(0));
+  return ForEach(parts_.size(), {"check", ThreadsForComputing()}, [&](uint64_t item) {
+    Part& part = parts_[(begin_with_ + item) % parts_.size()];
+    return part.work(part.notes, progress);
+  });
 }
 
-Status Check::CheckTables(CheckLevel level) {
+Result<Connection> Check::Connect() const {
   // Without a log nothing needs to be made beside the file.
   const auto mode = has_log_ ? Connection::Mode::kReadOnly : Connection::Mode::kImmutable;
-  Connection connection = TRY(Connection::Open(path_, mode, vfs_));
-  TRY(CheckStoreFormat(connection));
-  TRY(Take(CheckStructure(connection)));
-  done_ = report_.bytes * 2;
-  TRY(Tell(done_));
-  return CheckCollections(connection, level);
+  return Connection::Open(path_, mode, vfs_);
 }
 
-// SQLite's own view: trees, free pages, pointer map; and the small tables with their indexes. Of
-// the large tables we compare the indexes ourselves (CheckIds), which is faster than
-// integrity_check and says as much.
-Status Check::CheckStructure(Connection& connection) {
-  for (const char* sql : {"PRAGMA quick_check(100)", "PRAGMA integrity_check(collections)",
-                          "PRAGMA integrity_check(counters)"}) {
-    Statement rows = TRY(connection.Prepare(sql));
-    while (TRY(rows.Step())) {
-      if (rows.Text(0) != "ok") Note(std::string(rows.Text(0)));
-    }
+// --- pages ---
+
+Status Check::AddPages() {
+  const PageWalk pages = TRY(PageWalk::Open(path_, vfs_));
+  report_.bytes = pages.bytes();
+  total_ += report_.bytes;
+  if (pages.bytes() == 0) first_.Note("the file is empty");
+  if (pages.bytes() % pages.page_bytes() != 0) first_.Note("the file ends in the middle of a page");
+  // Each part would read the log anew.
+  const uint32_t least = has_log_ ? pages.pages() : kPagesPerPart;
+  const uint32_t step = std::max({least, pages.pages() / kPagePartsMax + 1, 1u});
+  for (uint64_t first = 1; first <= pages.pages(); first += step) {
+    const auto last = static_cast<uint32_t>(std::min<uint64_t>(first + step - 1, pages.pages()));
+    const auto work = [this, first, last](CheckNotes& notes, SharedProgress& progress) {
+      return CheckPages(static_cast<uint32_t>(first), last, notes, progress);
+    };
+    parts_.push_back({work, {}});
   }
   return {};
 }
 
-Status Check::CheckCollections(Connection& connection, CheckLevel level) {
+Status Check::CheckPages(uint32_t first, uint32_t last, CheckNotes& notes,
+                         SharedProgress& progress) const {
+  const PageWalk pages = TRY(PageWalk::Open(path_, vfs_));
+  const auto look = [&](uint32_t number, PageSource source,
+                        std::span<const std::byte> page) -> Status {
+    if (source == PageSource::kBad) {
+      notes.Note("page " + std::to_string(number) + " fails its checksum");
+    } else if (source == PageSource::kMissing) {
+      notes.Note("page " + std::to_string(number) + " lies beyond the end of the file");
+    }
+    return number % kPagesPerStep == 0 ? progress.Add(kPagesPerStep * page.size()) : Status();
+  };
+  return pages.ForEach(first, last, look);
+}
+
+// --- tables ---
+
+Status Check::AddTables(CheckLevel level) {
+  tables_ = TRY(Connect());
+  TRY(CheckStoreFormat(tables_));
+  begin_with_ = parts_.size();  // it takes longest and cannot be divided
+  const auto structure = [this](CheckNotes& notes, SharedProgress& progress) {
+    return notes.Take(CheckStructure(notes, progress));
+  };
+  parts_.push_back({structure, {}});
+  total_ += report_.bytes;
+  return LookAtCollections(tables_, level);
+}
+
+// SQLite's own view: trees, free pages, pointer map; and the small tables with their indexes. Of
+// the large tables we compare the indexes ourselves (RecordCheck), which is faster than
+// integrity_check and says as much.
+Status Check::CheckStructure(CheckNotes& notes, SharedProgress& progress) const {
+  Connection connection = TRY(Connect());
+  for (const char* sql : {"PRAGMA quick_check(100)", "PRAGMA integrity_check(collections)",
+                          "PRAGMA integrity_check(counters)"}) {
+    Statement rows = TRY(connection.Prepare(sql));
+    while (TRY(rows.Step())) {
+      if (rows.Text(0) != "ok") notes.Note(std::string(rows.Text(0)));
+    }
+  }
+  return progress.Add(report_.bytes);
+}
+
+Status Check::LookAtCollections(Connection& connection, CheckLevel level) {
   CollectionTable table(connection);
   Result<index::Sequence> sequence = table.ReadSequence();
   if (sequence.ok()) report_.sequence = *sequence;
-  if (!sequence.ok()) Note("the store's own counters are missing: " + sequence.error().what);
+  if (!sequence.ok()) {
+    first_.Note("the store's own counters are missing: " + sequence.error().what);
+  }
   const std::vector<model::Collection> collections = TRY(table.Load());
   report_.collections = collections.size();
-  TRY(Take(CheckNames(connection, collections)));
+  TRY(first_.Take(CheckNames(connection, collections)));
+  if (level == CheckLevel::kFull) total_ += report_.bytes;
   for (const model::Collection& collection : collections) {
-    TRY(Take(CheckCollection(connection, collection, level), collection.id.ToString()));
+    TRY(first_.Take(LookAtCollection(table, collection, level), collection.id.ToString()));
   }
   return {};
 }
@@ -162,81 +182,30 @@ Status Check::CheckNames(Connection& connection,
     const std::string table = "records_" + std::to_string(collection.number);
     for (const std::string& name : {table, table + "_id"}) {
       if (names.erase(name) == 1) continue;
-      Note(Damage{collection.id.ToString(), -1, {}, name + " is missing"});
+      first_.Note(Damage{collection.id.ToString(), -1, {}, name + " is missing"});
       incomplete_.insert(collection.number);
     }
   }
-  for (const std::string& name : names) Note(name + " belongs to no collection");
+  for (const std::string& name : names) first_.Note(name + " belongs to no collection");
   return {};
 }
 
-Status Check::CheckCollection(Connection& connection, const model::Collection& collection,
-                              CheckLevel level) {
-  CollectionTable counters_table(connection);
-  Result<Counters> counters = counters_table.ReadCounters(collection.number);
+Status Check::LookAtCollection(CollectionTable& table, const model::Collection& collection,
+                               CheckLevel level) {
+  Result<Counters> counters = table.ReadCounters(collection.number);
   if (counters.Is(Errc::kNotFound)) return Corruption(counters.error().what);
   TRY(counters);
   report_.records += counters->records;
   if (level == CheckLevel::kQuick || incomplete_.contains(collection.number)) return {};
-  RecordTable table(connection, collection.number);
-  return CheckRecords(table, collection, *counters);
-}
-
-const char* Check::FaultOf(const Row& row, const model::Collection& collection) const {
-  if (row.metadata && !model::ParseStoredMetadata(*row.metadata).ok()) {
-    return "its metadata cannot be read";
-  }
-  if (!row.vector.empty() && row.vector.size() != collection.dimension.value_or(0)) {
-    return "its vector has another dimension than its collection";
-  }
-  return nullptr;
-}
-
-Status Check::CheckRecords(RecordTable& table, const model::Collection& collection,
-                           const Counters& counters) {
-  const std::string id = collection.id.ToString();
-  EntrySum rows;
-  const uint64_t bytes_before = done_;
-  uint64_t bytes = 0;
-  const auto look = [&](const Row& row, const char* damage) -> Status {
-    if (damage == nullptr) damage = FaultOf(row, collection);
-    if (damage == nullptr && row.number > counters.last_record) {
-      damage = "its number is above the highest ever given";
-    }
-    if (damage != nullptr) {
-      Note(Damage{id, static_cast<int64_t>(row.number), std::string(row.id), damage});
-    }
-    rows.Add(row.id, row.number);
-    bytes += row.id.size() + row.metadata.value_or("").size() + row.document.value_or("").size() +
-             row.vector.size_bytes();
-    done_ = std::min(bytes_before + bytes, total_);
-    return rows.count % kRowsPerStep == 0 ? Tell(done_) : Status();
-  };
-  TRY(table.CheckRows(0, look));
-  if (rows.count != counters.records) {
-    Note(Damage{id,
-                -1,
-                {},
-                "it holds " + std::to_string(rows.count) + " records, and counts " +
-                    std::to_string(counters.records)});
-  }
-  return CheckIds(table, id, rows);
-}
-
-Status Check::CheckIds(RecordTable& table, const std::string& collection, const EntrySum& rows) {
-  EntrySum entries;
-  std::string last;
-  bool ascending = true;
-  const auto look = [&](std::string_view id, RecordNumber number) -> Status {
-    ascending = ascending && (entries.count == 0 || last < id);
-    last = id;
-    entries.Add(id, number);
-    return entries.count % kRowsPerStep == 0 ? Tell(done_) : Status();
-  };
-  TRY(table.VisitIds(look));
-  if (!ascending) Note(Damage{collection, -1, {}, "its index of ids is out of order"});
-  if (!(entries == rows)) {
-    Note(Damage{collection, -1, {}, "its index of ids does not name its records"});
+  records_.push_back(std::make_unique<RecordCheck>(collection, *counters));
+  for (size_t i = 0; i < records_.back()->parts(); ++i) {
+    const auto work = [this, records = records_.back().get(), i](CheckNotes& notes,
+                                                                 SharedProgress& progress) {
+      Result<Connection> connection = Connect();
+      if (!connection.ok()) return notes.Take(std::move(connection).error());
+      return records->Check(i, *connection, progress);
+    };
+    parts_.push_back({work, {}});
   }
   return {};
 }

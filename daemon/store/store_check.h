@@ -6,21 +6,16 @@
 // (daemon/process/child.h).
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "daemon/store/progress.h"
 #include "lib/core/result.h"
 
 namespace pannier::store {
 
 enum class CheckLevel { kQuick, kFull };
-
-// Where work says how far it is and is told to stop. `done` of `total` bytes; false: stop
-// (kDeadlineExceeded).
-using Progress = std::function<bool(uint64_t done, uint64_t total)>;
 
 struct Damage {
   std::string collection;  // id; empty: of the store itself

@@ -139,6 +139,8 @@ void SqliteStore::Upkeep() {
     if (!shrunk.ok()) return;
   }
   if (log_.fresh() * kStorePageBytes > options_.wal_bytes_checkpoint && !pinned()) {
+    // Most of it while writes go on; what is left for the moment in which they wait is short.
+    if (!ShortenLog(WithoutDeadline()).ok()) return;
     const Status moved = Run(
         [this]() -> Status {
           TRY(MoveLog(/*truncate=*/false));

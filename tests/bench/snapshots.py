@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recovery"))
+import report  # noqa: E402
 from sidecar import TENANT, Sidecar, launcher  # noqa: E402
 
 DIMENSION = 384
@@ -42,12 +43,22 @@ class Daemon(Sidecar):
             "documents": [generator.bytes(512).hex() for _ in range(count)],
             "metadatas": [{"number": first + i} for i in range(count)]})
 
-    def resident_kib(self, peak: bool = False) -> int:
+    def resident_kib(self, peak: bool = False, pid: int | None = None) -> int:
         key = "VmHWM:" if peak else "VmRSS:"
-        for line in Path(f"/proc/{self.server.process.pid}/status").read_text().splitlines():
+        status = Path(f"/proc/{pid or self.server.process.pid}/status").read_text()
+        for line in status.splitlines():
             if line.startswith(key):
                 return int(line.split()[1])
         return 0
+
+    def cpu_seconds(self) -> float:
+        """Of the daemon and of the children that it has waited for."""
+        fields = Path(f"/proc/{self.server.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+    def children(self) -> list[int]:
+        tasks = Path(f"/proc/{self.server.process.pid}/task")
+        return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
 
     def forget_peak(self) -> None:
         Path(f"/proc/{self.server.process.pid}/clear_refs").write_text("5")
@@ -103,6 +114,22 @@ class DiskWatch(threading.Thread):
             self.peak = max(self.peak, self.owner.disk_bytes())
 
 
+class ChildWatch(threading.Thread):
+    """The most memory that a child process of the daemon took: salvage works in one."""
+
+    def __init__(self, daemon: Daemon):
+        super().__init__(daemon=True)
+        self.owner = daemon
+        self.ended = threading.Event()
+        self.peak_kib = 0
+
+    def run(self) -> None:
+        while not self.ended.wait(0.02):
+            with contextlib.suppress(OSError):
+                for pid in self.owner.children():
+                    self.peak_kib = max(self.peak_kib, self.owner.resident_kib(True, pid))
+
+
 def fill(daemon: Daemon, path: str, size_bytes: int) -> int:
     per_record = DIMENSION * 4 + 1024 + 150
     records = max(size_bytes // per_record // BATCH, 2) * BATCH
@@ -144,10 +171,15 @@ def with_worker(daemon: Daemon, path: str, seconds: float) -> dict:
 
 def measured(daemon: Daemon, action: str, **members) -> dict:
     daemon.forget_peak()
-    before = daemon.resident_kib()
+    before, cpu_before = daemon.resident_kib(), daemon.cpu_seconds()
+    watch = ChildWatch(daemon)
+    watch.start()
     result, took = daemon.timed(action, **members)
-    return {"seconds": took, "memory_kib": max(daemon.resident_kib(peak=True) - before, 0),
-            "result": result}
+    watch.ended.set()
+    watch.join()
+    grown = max(daemon.resident_kib(peak=True) - before, 0)
+    return {"seconds": took, "cpu_seconds": daemon.cpu_seconds() - cpu_before,
+            "memory_kib": max(grown, watch.peak_kib), "result": result}
 
 
 def measure(size_bytes: int, seconds: float) -> dict:
@@ -173,26 +205,29 @@ def measure(size_bytes: int, seconds: float) -> dict:
                            repository="local")
         salvage = measured(daemon, "salvage", store=f"{TENANT}/copy")
         worker = with_worker(daemon, path, seconds)
-    runs = {"first snapshot": first, "snapshot, 20 records changed": touched,
+    unchanged = min(again, key=lambda run: run["seconds"])
+    runs = {"first snapshot": first, "snapshot, nothing changed, and its verification": unchanged,
+            "snapshot, 20 records changed": touched,
             "deep verification": deep, "restore": restore, "salvage": salvage}
-    unchanged = min(run["seconds"] for run in again)
+    copied = min(run["result"]["copySeconds"] for run in again)
     return {"bytes": size, "records": records, "worker": worker,
-            "unchanged_bytes_per_second": size / unchanged,
-            "unchanged_memory_kib": max(run["memory_kib"] for run in again),
+            "unchanged_bytes_per_second": size / copied,
             "touched_new_bytes": touched["result"]["newBytes"],
             "touched_allowed_bytes": 3 * TOUCHED * CHUNK + size // 100,
-            "operations": {name: {"seconds": run["seconds"],
+            "operations": {name: {"seconds": run["seconds"], "cpu_seconds": run["cpu_seconds"],
                                   "bytes_per_second": size / run["seconds"],
                                   "memory_kib": run["memory_kib"]} for name, run in runs.items()}}
 
 
 def brief(figures: dict) -> str:
-    return (f"{'snapshots':24}unchanged: {figures['unchanged_bytes_per_second'] / 1e9:.2f} GB/s   " +
-            "   ".join(f"{name}: {run['bytes_per_second'] / 1e6:,.0f} MB/s"
-                       for name, run in figures["operations"].items()))
+    lines = [f"  {name:64}{seen:10,.1f}  ({relation} {bar:,.4g}){'' if met else '  not met'}"
+             for name, relation, bar, seen, met in report.snapshot_promises(figures)]
+    return "\n".join(["snapshots", *lines])
 
 
 if __name__ == "__main__":
     launcher.use_venv()
     gigabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
-    print(json.dumps(measure(int(gigabytes * 1e9), 3.0), indent=1))
+    measurement = measure(int(gigabytes * 1e9), 3.0)
+    print(json.dumps(measurement, indent=1))
+    print(brief(measurement))

@@ -65,8 +65,9 @@ Result<std::string> FetchAndCheck(Services& services, Context& context,
   TRY(context.Enter("fetching"));
   const Manifest manifest = TRY(repository.ReadManifest(plan.snapshot.ref.key, context.deadline()));
   const std::string folder = TRY(staging.MakeFolder(name));
-  TRY(snapshot::Fetch(manifest, repository, folder, services.settings.transfers, services.files,
-                      context.deadline(), context.Progress()));
+  TRY(snapshot::Fetch(manifest, repository, folder, snapshot::Fetched::kDurable,
+                      services.settings.transfers, services.files, context.deadline(),
+                      context.Progress()));
   TRY(services.files.SyncDirectory(staging.path()));
   TRY(context.Enter("checking"));
   const store::CheckReport report = TRY(store::CheckStoreFile(

@@ -54,7 +54,8 @@ Status CheckRoom(Services& services, uint64_t bytes);
 // files as they are, while writes are refused.
 Status CopyForReading(Services& services, Context& context, const StoreName& store,
                       const std::string& folder);
-// Its files as they are, byte by byte. The caller has fenced it.
+// Its files as they are, byte by byte, to be read and thrown away: not durable. The caller has
+// fenced it.
 Status CopyFiles(Services& services, Context& context, const std::string& from,
                  const std::string& folder);
 

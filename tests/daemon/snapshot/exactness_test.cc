@@ -175,7 +175,9 @@ class Run {
   void Compare(const Manifest& manifest, size_t number) {
     CAPTURE(number, manifest.sequence);
     const std::string folder = MakeFolder("copy-" + std::to_string(number));
-    Fetch(manifest, *repository_, folder, 3, file::RealFileSystem(), Soon(), nullptr).value();
+    Fetch(manifest, *repository_, folder, Fetched::kScratch, 3, file::RealFileSystem(), Soon(),
+          nullptr)
+        .value();
     const auto copy = store::OpenOfflineStore(folder, {}, file::RealFileSystem()).value();
     REQUIRE(copy->sequence() == manifest.sequence);
     uint64_t records = 0;

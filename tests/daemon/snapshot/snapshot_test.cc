@@ -158,8 +158,8 @@ TEST_CASE("snapshot: fetching a damaged one says which chunk, and leaves no whol
   fixture.Add(0, 100);
   const Manifest manifest = fixture.Take().value();
   std::filesystem::remove(fixture.PathOf(manifest.files[0].chunks[0]));
-  const Status fetched = Fetch(manifest, *fixture.repository, fixture.Folder(), 2,
-                               file::RealFileSystem(), Soon(), nullptr);
+  const Status fetched = Fetch(manifest, *fixture.repository, fixture.Folder(), Fetched::kDurable,
+                               2, file::RealFileSystem(), Soon(), nullptr);
   REQUIRE_FALSE(fetched.ok());
   REQUIRE(fetched.error().what.find(manifest.files[0].chunks[0].sha256) != std::string::npos);
 }

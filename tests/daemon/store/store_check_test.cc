@@ -97,6 +97,45 @@ TEST_CASE("store check: a damaged record is named by its id", "[daemon][store][f
   REQUIRE(report.damage.front().record == 2);
 }
 
+TEST_CASE("store check: what its threads find of a large collection adds up, in order",
+          "[daemon][store][fault]") {
+  constexpr uint32_t kRecords = 40'000;  // three parts
+  LoneStore lone;
+  {
+    const auto store = lone.Open();
+    const auto made = store->CreateCollection(Collection("docs"), Patient()).value();
+    std::vector<Record> records(kRecords);
+    for (uint32_t i = 0; i < kRecords; ++i) records[i].id = "record-" + std::to_string(i);
+    Write(*store, made->id, model::WriteKind::kAdd, records).value();
+  }
+  const auto change = [&](const std::string& sql) {
+    Connection::Open(lone.file(), Connection::Mode::kReadWrite, "").value().Run(sql).value();
+  };
+  const auto check = [&] {
+    return CheckStoreFile(fs::path(lone.file()).parent_path(), CheckLevel::kFull, "", nullptr)
+        .value();
+  };
+  REQUIRE(check().sound);
+  REQUIRE(check().records == kRecords);
+
+  change("UPDATE records_1 SET document = 'other' WHERE record IN (39999, 20000, 5)");
+  const CheckReport damaged = check();
+  REQUIRE(damaged.damage_total == 3);
+  REQUIRE(damaged.damage[0].record == 5);
+  REQUIRE(damaged.damage[1].record == 20'000);
+  REQUIRE(damaged.damage[2].record == 39'999);
+
+  change("DELETE FROM records_1 WHERE record IN (39999, 20000, 5)");
+  const CheckReport fewer = check();
+  REQUIRE(fewer.damage_total == 1);
+  REQUIRE_THAT(fewer.damage[0].what, Catch::Contains("holds 39997 records, and counts 40000"));
+
+  change("UPDATE counters SET records = 39997 WHERE collection = 1");
+  REQUIRE(check().sound);
+  change("UPDATE records_1 SET record = 5 WHERE record = 30000");
+  REQUIRE_FALSE(check().sound);
+}
+
 TEST_CASE("store check: a flip in any page is found by the quick one", "[daemon][store][fault]") {
   Checked checked;
   const uint64_t pages = fs::file_size(checked.file()) / kStorePageBytes;
