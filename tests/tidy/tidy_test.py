@@ -25,6 +25,7 @@ LAYERS = {
     "lib/metrics": ["lib/core"],
     "lib/contract": ["lib/core", "lib/http", "lib/json"],
     "lib/crypto": ["lib/core"],
+    "lib/inject": ["lib/core", "lib/json", "lib/contract"],
     "lib/repository": ["lib/core", "lib/file", "lib/http", "lib/json", "lib/crypto", "lib/contract"],
     "daemon/config": ["lib"],
     "daemon/model": ["lib"],
@@ -57,7 +58,7 @@ OWNERS = {
     r"curl/": ["lib/repository"],
     r"zstd\.h": ["lib/repository"],
     r"simdjson\.h": ["lib/json"],
-    r"nlohmann/json\.hpp": ["lib/json", "daemon/model", "daemon/operations", "operator", "tests", "*.cc"],   # cold JSON, where it is handled
+    r"nlohmann/json\.hpp": ["lib/json", "lib/inject", "daemon/model", "daemon/operations", "operator", "tests", "*.cc"],   # cold JSON, where it is handled
     r"nlohmann/json_fwd\.hpp": ["*"],
     r"yaml-cpp/": ["lib/config"],
     r"prometheus/": ["lib/metrics"],
