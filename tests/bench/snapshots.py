@@ -1,5 +1,8 @@
 """What snapshots, restores, verification and salvage cost: on one store of about a gigabyte, through the
-admin API of a real daemon, with a worker that writes meanwhile. run_bench.py calls measure()."""
+admin API of a real daemon, with a worker that writes meanwhile. run_bench.py calls measure().
+
+    tests/bench/snapshots.py [gigabytes]    the JSON, then each figure beside its promise
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,13 @@ import threading
 import time
 from pathlib import Path
 
-import numpy
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recovery"))
 import report  # noqa: E402
 from sidecar import TENANT, Sidecar, launcher  # noqa: E402
+
+if __name__ == "__main__":
+    launcher.use_venv()
+import numpy  # noqa: E402
 
 DIMENSION = 384
 BATCH = 1_000
@@ -226,7 +231,6 @@ def brief(figures: dict) -> str:
 
 
 if __name__ == "__main__":
-    launcher.use_venv()
     gigabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
     measurement = measure(int(gigabytes * 1e9), 3.0)
     print(json.dumps(measurement, indent=1))
