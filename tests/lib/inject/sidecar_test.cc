@@ -279,7 +279,7 @@ TEST_CASE("inject: pods of any shape are refused or patched, never worse", "[lib
   const uint64_t seed = test::Seed();
   std::mt19937_64 random(seed);
   int patched = 0;
-  for (int i = 0; i < 3'000; ++i) {
+  for (int i = test::Rounds(400); i > 0; --i) {
     CAPTURE(seed, i);
     json pod = i % 2 == 0 ? WorkerPod() : Injected(WorkerPod());
     Damage(pod, random);
@@ -290,7 +290,7 @@ TEST_CASE("inject: pods of any shape are refused or patched, never worse", "[lib
     const json after = pod.patch(*patch);
     REQUIRE(PatchFor(after, DocsSidecar())->empty());
   }
-  REQUIRE(patched > 100);
+  REQUIRE(patched > 0);
 }
 
 TEST_CASE("inject: only a pod with the label asks for a sidecar", "[lib][inject]") {
