@@ -19,6 +19,7 @@ constexpr std::string_view kDefaultTenant = "default_tenant";
 
 // What CLI11 fills.
 struct Options {
+  std::string vector_store_file, repository_file, image;
   std::string admin_address, ca_file, cert_file, key_file, server_name;
   std::string socket, admin_socket, timeout, format = "table", store, store_flag, file;
   bool wait = false;
@@ -46,6 +47,7 @@ class Tree {
         ->add_option("file", options.file, "The file")
         ->type_name("FILE")
         ->required();
+    DeclareInject(options);
     CLI::App* completion = Branch(&app_, "completion", "Completion scripts for shells");
     bash_ = completion->add_subcommand("bash", "For bash: eval \"$(pannierctl completion bash)\"");
     zsh_ = completion->add_subcommand("zsh", "For zsh: eval \"$(pannierctl completion zsh)\"");
@@ -107,6 +109,26 @@ class Tree {
         ->type_name("TIME");
     app_.add_flag("--wait", options.wait,
                   "Wait until the operation has ended, and show its result");
+  }
+
+  void DeclareInject(Options& options) {
+    CLI::App* inject =
+        Leaf(&app_, "inject", "Put the sidecar into the pods of a manifest, on stdout",
+             Command::kInject);
+    inject->add_option("-f,--file", options.file, "Pods, workloads, jobs: YAML or JSON")
+        ->type_name("FILE")
+        ->required();
+    inject
+        ->add_option("--vector-store", options.vector_store_file, "The VectorStore that they name")
+        ->type_name("FILE")
+        ->required();
+    inject
+        ->add_option("--repository-file", options.repository_file,
+                     "Its SnapshotRepository, where that is a volume")
+        ->type_name("FILE");
+    inject
+        ->add_option("--image", options.image, "The daemon's image, where the VectorStore has none")
+        ->type_name("IMAGE");
   }
 
   void DeclareTls(Options& options) {
@@ -221,6 +243,9 @@ Result<Arguments> Collect(const Options& options, const Tree& tree,
   if (options.format == "json") arguments.format = Format::kJson;
   if (options.format == "yaml") arguments.format = Format::kYaml;
   arguments.file = options.file;
+  arguments.vector_store_file = options.vector_store_file;
+  arguments.repository_file = options.repository_file;
+  arguments.image = options.image;
   if (const CommandSpec* admin = tree.ChosenAdmin()) {
     TRY(options.admin.at(admin).Fill(*admin, &arguments));
     return arguments;

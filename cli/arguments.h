@@ -22,6 +22,7 @@ enum class Command {
   kStoresFlush,
   kHealthcheck,
   kConfigCheck,
+  kInject,
   // Of the admin API: command_table.h.
   kOperation,  // Arguments::body says which
   kRestore,    // an operation whose plan is shown first
@@ -54,6 +55,7 @@ struct Arguments {
   std::chrono::milliseconds timeout{60'000};  // for an answer; with `wait`, for the operation
   StoreName store;
   std::string file;
+  std::string vector_store_file, repository_file, image;  // of kInject
   // Of a command of the admin API: what its flags say, as the JSON of its request. Restores:
   // without "yes", which stands beside.
   std::string body = "{}";

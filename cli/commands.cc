@@ -4,6 +4,7 @@
 
 #include "cli/admin_commands.h"
 #include "cli/daemon_client.h"
+#include "cli/inject.h"
 #include "cli/operations.h"
 #include "cli/output.h"
 #include "daemon/config/load.h"
@@ -75,6 +76,10 @@ Result<std::string> Act(const Arguments& arguments, const char* verb, const char
 }
 
 Result<std::string> CheckHealth(const Arguments& arguments) {
+  if (!arguments.admin_address.empty()) {
+    return Written(TRY(Ask(TRY(DataEndpoint(arguments)), "GET", "/health/chromadb")),
+                   arguments.format, ToLines);
+  }
   const std::string body = TRY(contract::CheckHealth(arguments.socket, arguments.timeout));
   const Result<json> health = pannier::json::ParseCold(body);
   if (!health.ok() || !health->is_object()) return std::string("healthy\n");
@@ -112,6 +117,8 @@ Result<std::string> RunPlain(const Arguments& arguments) {
       return CheckHealth(arguments);
     case Command::kConfigCheck:
       return CheckConfig(arguments);
+    case Command::kInject:
+      return Inject(arguments);
     default:
       return RunAdmin(arguments);
   }

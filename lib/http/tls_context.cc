@@ -19,7 +19,10 @@ Status ShowCertificate(SSL_CTX* context, const std::string& certificate_pem,
     return InvalidArgument("certificate: " + crypto::LastCryptoError());
   }
   for (size_t i = 1; i < chain.size(); ++i) {
-    CHECK(SSL_CTX_add1_chain_cert(context, chain[i].get()) == 1);
+    // Refused where a key is too short for today.
+    if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1) {
+      return InvalidArgument("certificate: what signed it: " + crypto::LastCryptoError());
+    }
   }
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
     return InvalidArgument("the private key belongs to another certificate: " +

@@ -223,6 +223,7 @@ TEST_CASE("daemon: pannierctl reaches every admin route over mutual TLS", "[daem
   REQUIRE(door.Ask({"status"})->find("mode: normal\n") != std::string::npos);
   REQUIRE(door.Ask({"stores", "list"}).ok());
   REQUIRE(door.Ask({"operations", "list"}).ok());
+  REQUIRE(door.Ask({"healthcheck"})->find("healthy") != std::string::npos);
   REQUIRE(door.Ask({"store", "verify", "--store", "default_database", "--wait"}).ok());
 }
 

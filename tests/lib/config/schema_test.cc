@@ -67,6 +67,19 @@ TEST_CASE("schema: every type of value reaches its field", "[lib][config]") {
   REQUIRE((sample.items[1].name == "b" && sample.items[1].size == 2_KiB));
 }
 
+TEST_CASE("schema: a list of texts is a list in a file, and words with commas in a flag",
+          "[lib][config]") {
+  std::vector<std::string> names = {"default"};
+  Schema schema;
+  schema.Texts("names", &names, "Names.");
+  REQUIRE(schema.Read(ParseYaml("names: [a, 'b,c']", "f").value(), "f").ok());
+  REQUIRE(names == std::vector<std::string>{"a", "b,c"});
+  REQUIRE(schema.Set("names", "x,y", "--set").ok());
+  REQUIRE(names == std::vector<std::string>{"x", "y"});
+  REQUIRE(schema.Read(ParseYaml("names: [{a: 1}]", "f").value(), "f").Is(Errc::kInvalidArgument));
+  REQUIRE(schema.Read(ParseYaml("names: {a: 1}", "f").value(), "f").Is(Errc::kInvalidArgument));
+}
+
 TEST_CASE("schema: keys without a value and empty sections keep the defaults", "[lib][config]") {
   Sample sample;
   REQUIRE(sample.Read("text:\nin:\nmemory: {}\nitems:\n").ok());
