@@ -32,6 +32,7 @@ store::StoreOptions StoreOptionsOf(const Config& config) {
   options.writes_queued_max = config.stores.writes_queued;
   options.commit_bytes_max = config.stores.commit_bytes;
   options.wal_bytes_checkpoint = config.stores.wal_bytes;
+  options.reserve_bytes = config.stores.reserve_bytes;
   options.memory_budget_bytes = config.memory_budget;
   options.idle_after = std::chrono::duration_cast<std::chrono::seconds>(config.stores.idle_after);
   options.graph_threshold = config.index_graph_threshold;

@@ -80,6 +80,7 @@ struct StoresConfig {
   uint32_t writes_queued = 1'024;
   uint64_t commit_bytes = 64_MiB;
   uint64_t wal_bytes = 16_MiB;
+  uint64_t reserve_bytes = 8_MiB;
 };
 
 struct VolumeConfig {

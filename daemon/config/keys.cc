@@ -119,6 +119,8 @@ void AddStores(Schema& keys, StoresConfig& stores) {
              "What one commit gathers from waiting writes, about.");
   keys.Bytes("stores.checkpointBytes", &stores.wal_bytes, {64_KiB, 4_GiB},
              "A write-ahead log longer than this is moved into the store's file.");
+  keys.Bytes("stores.diskReserve", &stores.reserve_bytes, {0, 4_GiB},
+             "Disk space kept aside so that deletions still work when the disk is full; 0: none.");
 }
 
 void BindS3(Schema& keys, S3Config& s3) {

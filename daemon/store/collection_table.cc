@@ -79,7 +79,11 @@ Status CollectionTable::Update(const model::Collection& collection) {
 
 Status CollectionTable::Remove(uint32_t number) {
   const std::string text = std::to_string(number);
-  TRY(RecordTable::Drop(*connection_, number));
+  // Zeros over all its pages would go through the log; the pages leave the file instead.
+  TRY(connection_->Run("PRAGMA secure_delete=FAST"));
+  const Status dropped = RecordTable::Drop(*connection_, number);
+  TRY(connection_->Run("PRAGMA secure_delete=ON"));
+  TRY(dropped);
   TRY(connection_->Run("DELETE FROM counters WHERE collection = " + text));
   return connection_->Run("DELETE FROM collections WHERE number = " + text);
 }

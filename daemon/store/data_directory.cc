@@ -79,7 +79,7 @@ Result<Uuid> ParseIdentity(const std::string& text) {
 bool DataDirectory::Knows(const std::string& name) {
   constexpr std::string_view kNames[] = {
       "LOCK",    "lost+found", "identity.json",     "catalog.db", "stores",
-      "staging", "quarantine", "repositories.json", "scrub.json"};
+      "staging", "quarantine", "repositories.json", "scrub.json", "reserve"};
   // The catalog's log and what belongs to that carry its name.
   if (name.rfind("catalog.db-", 0) == 0) return true;
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);

@@ -14,6 +14,7 @@ class OfflineHost final : public StoreHost {
   bool MakeRoom(uint64_t) override { return false; }
   bool WantGraph(std::weak_ptr<index::VectorIndex>) override { return false; }
   void WantUpkeep() override {}
+  bool ReleaseReserve() override { return false; }
   bool IsFenced(const StoreName&) const override { return false; }
   void OnCommit(uint64_t, std::chrono::nanoseconds, std::chrono::nanoseconds) override {}
   void OnSearch(bool, std::chrono::nanoseconds) override {}

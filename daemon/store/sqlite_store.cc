@@ -14,6 +14,8 @@ constexpr uint64_t kWalPatience = 8;
 // Past this many, readers wait a moment as well: as long as one begins before another ends, some of
 // the log is in use, and it cannot be begun anew.
 constexpr uint64_t kWalMax = 16;
+// What a commit that dropped a collection spends on giving its pages back; upkeep does the rest.
+constexpr SteadyTime::duration kShrinkTime = std::chrono::milliseconds(30);
 constexpr SteadyTime::duration kQuietWait = std::chrono::milliseconds(10);
 // How many writes of one commit may meet damage before the rest of it is refused.
 constexpr int kCommitAttempts = 8;
@@ -52,6 +54,8 @@ Status SqliteStore::Start() {
   Connection connection = TRY(OpenStoreWriter(path_, options_.sqlite_vfs));
   writer_ = TRY(Writer::Open(std::move(connection), options_.graph_threshold, published_,
                              options_.memory_budget_bytes > 0));
+  // A crash may have come between a collection's drop and the end of its pages.
+  shrink_wanted_ = TRY(writer_->connection().QueryInt("PRAGMA freelist_count")) > 0;
   writer_->connection().OnWalCommit([this](int pages) { OnLog(static_cast<uint64_t>(pages)); });
   sequence_.store(writer_->sequence(), std::memory_order_release);
   return {};
@@ -78,6 +82,24 @@ Status SqliteStore::RunChange(std::function<Status()> apply, uint64_t bytes,
     return apply();
   };
   return Run(unless_fenced, bytes, company, call);
+}
+
+// Once more, with what room there is: the log's, when it can be moved into the file, and for what
+// frees space the host's reserve.
+Status SqliteStore::RunWithRoom(const std::function<Status()>& apply, uint64_t bytes,
+                                WriteQueue::Company company, Frees frees, const CallContext& call) {
+  Status done = RunChange(apply, bytes, company, call);
+  if (!done.Is(Errc::kStorageFull)) return done;
+  if (Flush(call).ok()) done = RunChange(apply, bytes, company, call);
+  if (!done.Is(Errc::kStorageFull)) return done;
+  if (frees == Frees::kSpace && host_.ReleaseReserve()) {
+    done = RunChange(apply, bytes, company, call);
+    if (done.ok()) host_.WantUpkeep();
+  }
+  if (!done.Is(Errc::kStorageFull)) return done;
+  Error full = std::move(done).error();
+  full.hint = "make room on the disk, or delete records or collections; then writes go on";
+  return full;
 }
 
 Status SqliteStore::AwaitWrites(const CallContext& call) {
@@ -146,7 +168,8 @@ void SqliteStore::AfterCommit() {
   if (dropped) shrink_wanted_ = true;
   if (pinned()) return;  // the end of the pin asks for upkeep
   if (dropped) {
-    [[maybe_unused]] const Status shrunk = Shrink();
+    [[maybe_unused]] const Status shrunk = Shrink(SystemClock().Steady() + kShrinkTime);
+    if (shrink_wanted_) host_.WantUpkeep();
     return;
   }
   const uint64_t fresh_bytes = log_.fresh() * kStorePageBytes;

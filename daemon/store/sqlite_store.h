@@ -101,6 +101,10 @@ class SqliteStore final : public Store {
   // The same for what changes the store: refused while that is fenced.
   Status RunChange(std::function<Status()> apply, uint64_t bytes, WriteQueue::Company company,
                    const CallContext& call);
+  // The same; on a full disk room is made for it where there is some.
+  enum class Frees { kNothing, kSpace };
+  Status RunWithRoom(const std::function<Status()>& apply, uint64_t bytes,
+                     WriteQueue::Company company, Frees frees, const CallContext& call);
   void CommitAll(const std::vector<WriteQueue::Write*>& writes);
   // One transaction with all of `writes`. When it fails because one of them broke it, `broke` is
   // that one.
@@ -113,7 +117,7 @@ class SqliteStore final : public Store {
 
   // --- upkeep (store_upkeep.cc) ---
   Result<bool> MoveLog(bool truncate);  // by the leader of the queue
-  Status Shrink();
+  Status Shrink(SteadyTime until);      // by the leader of the queue
   Result<uint64_t> FileBytes() const;
   Status VacuumInSteps(const CallContext& call);
   Status AwaitGraph(const CollectionEntry& entry, const CallContext& call);

@@ -36,6 +36,9 @@ class StoreHost {
   virtual bool WantGraph(std::weak_ptr<index::VectorIndex> index) = 0;
   // Somebody should call Upkeep() of a store soon: its log has grown.
   virtual void WantUpkeep() = 0;
+  // The disk is full: gives it the space that is kept aside for deletions. False when there is
+  // none.
+  virtual bool ReleaseReserve() = 0;
   // Writes of this store are refused for now.
   virtual bool IsFenced(const StoreName& store) const = 0;
   virtual void OnCommit(uint64_t writes, std::chrono::nanoseconds took,

@@ -12,7 +12,7 @@ using Company = WriteQueue::Company;
 
 constexpr CallContext WithoutDeadline() { return {SteadyTime::max()}; }
 // Free pages given back in one step (4 MiB): writers wait for no more than that.
-constexpr int kVacuumPages = 256;
+constexpr char kVacuumStep[] = "PRAGMA incremental_vacuum(256)";
 // A pin or a long read keeps the file from getting shorter: how long a caller waits for its end.
 constexpr auto kCompactPatience = std::chrono::seconds(30);
 constexpr auto kLookAgain = std::chrono::milliseconds(5);
@@ -39,11 +39,16 @@ Status SqliteStore::Flush(const CallContext& call) {
 
 // --- free pages ---
 
-// Gives the pages of dropped collections back to the file system. Where a failure or a reader of
-// the log prevents it, the next Upkeep() tries again.
-Status SqliteStore::Shrink() {
+// Gives the pages of dropped collections back to the file system, until about `until`. What is left
+// then, or where a failure or a reader of the log prevents it, is the next Upkeep()'s.
+Status SqliteStore::Shrink(SteadyTime until) {
   shrink_wanted_ = true;
-  TRY(writer_->connection().Run("PRAGMA incremental_vacuum"));
+  Connection& connection = writer_->connection();
+  while (TRY(connection.QueryInt("PRAGMA freelist_count")) > 0) {
+    TRY(MakeLogDurable());
+    TRY(connection.Run(kVacuumStep));
+    if (SystemClock().Steady() >= until) return {};
+  }
   if (TRY(MoveLog(/*truncate=*/true))) shrink_wanted_ = false;
   return {};
 }
@@ -52,7 +57,6 @@ Result<uint64_t> SqliteStore::FileBytes() const { return TRY(files_.Stat(path_))
 
 Status SqliteStore::VacuumInSteps(const CallContext& call) {
   int64_t before = 0, left = 1;
-  const std::string step = "PRAGMA incremental_vacuum(" + std::to_string(kVacuumPages) + ")";
   while (left > 0) {
     TRY(Run(
         [&]() -> Status {
@@ -60,7 +64,10 @@ Status SqliteStore::VacuumInSteps(const CallContext& call) {
           before = TRY(connection.QueryInt("PRAGMA freelist_count"));
           if (before > 0) {
             TRY(MakeLogDurable());
-            TRY(connection.Run(step));
+            TRY(connection.Run(kVacuumStep));
+            // What it moves goes through the log: that shall not grow to the file's size.
+            if (log_.fresh() * kStorePageBytes > options_.wal_bytes_checkpoint)
+              TRY(MoveLog(/*truncate=*/false));
           }
           left = TRY(connection.QueryInt("PRAGMA freelist_count"));
           return {};
@@ -134,9 +141,9 @@ Status SqliteStore::AwaitGraph(const CollectionEntry& entry, const CallContext& 
 
 void SqliteStore::Upkeep() {
   if (shrink_wanted_ && !pinned()) {
-    const Status shrunk = Run([this] { return pinned() ? Status() : Shrink(); }, 0, Company::kBare,
-                              WithoutDeadline());
-    if (!shrunk.ok()) return;
+    if (!VacuumInSteps(WithoutDeadline()).ok()) return;
+    const auto shrink = [this] { return pinned() ? Status() : Shrink(SystemClock().Steady()); };
+    if (!Run(shrink, 0, Company::kBare, WithoutDeadline()).ok()) return;
   }
   if (log_.fresh() * kStorePageBytes > options_.wal_bytes_checkpoint && !pinned()) {
     // Most of it while writes go on; what is left for the moment in which they wait is short.

@@ -13,6 +13,7 @@ using Company = WriteQueue::Company;
 uint64_t BytesOf(const model::RecordBatch& batch) {
   uint64_t bytes = batch.vectors.size() * sizeof(float) + batch.ids.size() * 256;
   for (const auto& document : batch.documents) bytes += document ? document->size() : 0;
+  for (const auto& uri : batch.uris) bytes += uri ? uri->size() : 0;
   return bytes;
 }
 
@@ -34,7 +35,7 @@ Result<CollectionPtr> SqliteStore::CreateCollection(const NewCollection& wanted,
     created = TRY(writer_->CreateCollection(wanted));
     return {};
   };
-  TRY(RunChange(apply, 4096, Company::kShared, call));
+  TRY(RunWithRoom(apply, 4096, Company::kShared, Frees::kNothing, call));
   return created;
 }
 
@@ -81,15 +82,16 @@ Status SqliteStore::UpdateCollection(const Uuid& id, const CollectionChange& cha
 }
 
 Status SqliteStore::DeleteCollection(const std::string& name, const CallContext& call) {
-  return RunChange([&] { return writer_->DeleteCollection(name); }, 4096, Company::kShared, call);
+  return RunWithRoom([&] { return writer_->DeleteCollection(name); }, 4096, Company::kShared,
+                     Frees::kSpace, call);
 }
 
 Result<index::Sequence> SqliteStore::Write(const Uuid& id, model::WriteKind kind,
                                            const model::RecordBatch& batch,
                                            const CallContext& call) {
   TRY(EntryOf(id));
-  TRY(Watched(RunChange([&] { return writer_->Write(id, kind, batch); }, BytesOf(batch),
-                        Company::kShared, call)));
+  TRY(Watched(RunWithRoom([&] { return writer_->Write(id, kind, batch); }, BytesOf(batch),
+                          Company::kShared, Frees::kNothing, call)));
   return sequence();
 }
 
@@ -121,7 +123,7 @@ Result<uint64_t> SqliteStore::Delete(const Uuid& id, const model::Selection& sel
   const Company company = selection.filter ? Company::kAlone : Company::kShared;
   for (int attempt = 0; attempt < 3; ++attempt) {
     if (selection.filter) TRY(LoadAttributes(entry, call));
-    TRY(Watched(RunChange(apply, 4096, company, call)));
+    TRY(Watched(RunWithRoom(apply, 4096, company, Frees::kSpace, call)));
     if (!evicted) return removed;
   }
   return ResourceExhausted("memory is too short to filter the records to delete",

@@ -38,6 +38,7 @@ Stores::Impl::Impl(DataDirectory directory, std::unique_ptr<Catalog> catalog, St
       damage_(*catalog_, observer),
       quarantine_(directory_, *catalog_, files),
       sweeper_(directory_, *catalog_, quarantine_, databases_change_, files, clock),
+      reserve_(directory_.reserve_path(), options_.reserve_bytes, files),
       open_(options_.open_max, options_.open_patience, clock) {}
 
 Stores::Impl::~Impl() {
@@ -120,7 +121,9 @@ Status Stores::Impl::DeleteDatabase(const std::string& tenant, const std::string
     const OpenStores::Bar bar = TRY(open_.HoldBack({tenant, name}));
     changing.lock();
     entry = TRY(catalog_->Find(tenant, name));
-    TRY(catalog_->Remove(entry));
+    Status removed = catalog_->Remove(entry);
+    if (removed.Is(Errc::kStorageFull) && reserve_.Release()) removed = catalog_->Remove(entry);
+    TRY(removed);
     Forget(entry);
   }
   TRY(file::RemoveAll(files_, directory_.store_path(entry.store)));
@@ -267,6 +270,7 @@ void Stores::Impl::UpkeepLoop(const std::stop_token& stop) {
     for (const OpenStores::Open& open : open_.List()) open.store->Upkeep();
     MakeRoom(0);  // what grew by writing counts too
     open_.CloseUnusedSince(clock_.Steady() - options_.idle_after);
+    reserve_.Refill();
     TidyQuarantine();
   }
 }

@@ -78,6 +78,7 @@ struct StoreOptions {
                                   << 20;  // a write-ahead log past this is moved into the file
   uint64_t memory_budget_bytes =
       512ull << 20;  // indexes of all stores; past it collections are searched in the file; 0: none
+  uint64_t reserve_bytes = 0;  // of disk, kept aside so that deletions work on a full one; 0: none
   std::chrono::seconds idle_after{4 * 3600};
   uint32_t graph_threshold = 5'000;
   std::string sqlite_vfs;  // empty: SQLite's own; tests put faults here

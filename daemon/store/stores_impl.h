@@ -13,6 +13,7 @@
 #include "daemon/store/catalog_journal.h"
 #include "daemon/store/damage_list.h"
 #include "daemon/store/data_directory.h"
+#include "daemon/store/disk_reserve.h"
 #include "daemon/store/graph_builder.h"
 #include "daemon/store/open_stores.h"
 #include "daemon/store/quarantine.h"
@@ -38,6 +39,7 @@ class Stores::Impl final : public StoreHost {
     return true;
   }
   void WantUpkeep() override;
+  bool ReleaseReserve() override { return reserve_.Release(); }
   bool IsFenced(const StoreName& store) const override;
   void OnCommit(uint64_t writes, std::chrono::nanoseconds took,
                 std::chrono::nanoseconds commit_took) override;
@@ -79,6 +81,7 @@ class Stores::Impl final : public StoreHost {
   // the place of another, are alone. Taken after a store is held back (OpenStores::Bar).
   std::shared_mutex databases_change_;
   Sweeper sweeper_;
+  DiskReserve reserve_;
   OpenStores open_;
 
  private:

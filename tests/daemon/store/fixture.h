@@ -78,6 +78,10 @@ class CountingHost final : public StoreHost {
     return false;
   }
   bool IsFenced(const StoreName&) const override { return fenced; }
+  bool ReleaseReserve() override {
+    ++reserve_asked;
+    return false;
+  }
   void WantUpkeep() override { ++upkeeps_wanted; }
   void OnCommit(uint64_t writes, std::chrono::nanoseconds, std::chrono::nanoseconds) override {
     ++commits;
@@ -88,7 +92,7 @@ class CountingHost final : public StoreHost {
 
   std::atomic<bool> room{true}, fenced{false};
   std::atomic<uint64_t> graphs_wanted{0}, upkeeps_wanted{0}, commits{0}, writes_committed{0},
-      searches{0}, checksum_failures{0};
+      searches{0}, checksum_failures{0}, reserve_asked{0};
 };
 
 // One store file in a folder of its own, without Stores around it.
