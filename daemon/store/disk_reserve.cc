@@ -8,8 +8,9 @@
 namespace pannier::store {
 namespace {
 
-// A reserve that fills a disk to the brim helps nobody.
-constexpr uint64_t kFreePerReserve = 8;
+// A small volume has a small reserve; and one that fills the disk to the brim helps nobody.
+constexpr uint64_t kTotalPerReserve = 16;
+constexpr uint64_t kFreePerReserve = 4;
 constexpr uint64_t kWriteBytes = 1 << 20;
 
 }  // namespace
@@ -19,19 +20,18 @@ void DiskReserve::Refill() {
   if (full_ || bytes_ == 0) return;
   const Result<file::Space> space = files_.FreeSpace(path_.parent_path());
   if (!space.ok()) return;
-  const Result<bool> whole = IsWhole();
-  full_ = whole.ok() && *whole;
-  if (full_ || space->free_bytes / kFreePerReserve < bytes_) return;
-  full_ = Write().ok();
+  const uint64_t wanted = std::min(bytes_, space->total_bytes / kTotalPerReserve);
+  const Result<file::Info> there = files_.Stat(path_);
+  full_ = there.ok() && there->disk_bytes >= wanted;
+  if (full_ || space->free_bytes / kFreePerReserve < wanted) return;
+  full_ = Write(wanted).ok();
 }
 
-Result<bool> DiskReserve::IsWhole() const { return TRY(files_.Stat(path_)).disk_bytes >= bytes_; }
-
-Status DiskReserve::Write() {
+Status DiskReserve::Write(uint64_t bytes) {
   const auto file = TRY(files_.Open(path_, file::OpenMode::kCreate));
-  const std::string zeros(std::min(kWriteBytes, bytes_), '\0');
-  for (uint64_t at = 0; at < bytes_; at += zeros.size()) {
-    TRY(file->WriteAt(at, std::string_view(zeros).substr(0, std::min(bytes_ - at, kWriteBytes))));
+  const std::string zeros(std::min(kWriteBytes, bytes), '\0');
+  for (uint64_t at = 0; at < bytes; at += zeros.size()) {
+    TRY(file->WriteAt(at, std::string_view(zeros).substr(0, std::min(bytes - at, kWriteBytes))));
   }
   return {};
 }
@@ -42,8 +42,7 @@ bool DiskReserve::Release() {
   const Status removed = files_.Remove(path_);
   full_ = false;
   if (!removed.ok()) return false;
-  LogWarn("the disk is full; the space kept aside for deletions is given back to it")
-      .Add("bytes", bytes_);
+  LogWarn("the disk is full; the space kept aside for deletions is given back to it");
   return true;
 }
 

@@ -20,16 +20,15 @@ class DiskReserve {
   DiskReserve(file::Path path, uint64_t bytes, file::FileSystem& files)
       : path_(std::move(path)), bytes_(bytes), files_(files) {}
 
-  // Makes the file where it is not whole, and the disk has many times its size free. Best effort:
-  // called again by upkeep. Costs nothing while the reserve is there.
+  // Makes the file where it is not whole, on a small disk a sixteenth of that, and only while four
+  // times as much is free. Best effort: called again by upkeep. Costs nothing while it is there.
   void Refill();
   // Gives its space to the disk. True when it had any to give.
   bool Release();
   bool is_full() const;
 
  private:
-  Result<bool> IsWhole() const;
-  Status Write();
+  Status Write(uint64_t bytes);
 
   const file::Path path_;
   const uint64_t bytes_;
