@@ -14,6 +14,7 @@ venv="${PANNIER_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/pannier/venv}"
 python=$venv/bin/python
 step=scripts/step.sh
 steps=(torture-crash torture-kills torture-flips torture-exact)
+[[ $seconds -gt 0 ]] || steps+=(torture-chroma)
 for name in "${steps[@]}"; do rm -f "build/log/$name.count"; done
 
 if [[ $seconds -gt 0 ]]; then
@@ -28,4 +29,8 @@ $step torture-crash "$python" tests/crash/run_crash.py "${crashes[@]}" --seed "$
 $step torture-kills "$python" tests/recovery/run_kills.py "${kills[@]}" --seed "$SEED"
 PANNIER_TORTURE_ROUNDS=$flips $step torture-flips build/tests/flips_test
 PANNIER_TORTURE_ROUNDS=$snapshots $step torture-exact build/tests/daemon_snapshot_test "snapshot: it holds exactly*"
+if [[ $seconds -eq 0 ]]; then
+  $step torture-chroma "$python" tests/chroma/run_suite.py --server pannierd --selection all \
+    --transport tcp --seed $((SEED % 1000000))
+fi
 scripts/tally.sh "${steps[@]}"
