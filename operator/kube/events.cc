@@ -126,7 +126,7 @@ Status EventRecorder::Send(const Entry& entry) {
   if (goes_on) {
     known->second.last = now;
     ++known->second.count;
-    const Status counted = SendAgain(entry, known->second);
+    Status counted = SendAgain(entry, known->second);
     if (!counted.Is(Errc::kNotFound)) return counted;  // else the API has forgotten it
   }
   if (known == series_.end() && series_.size() >= options_.series_max) ForgetOldest();

@@ -38,6 +38,7 @@ struct ObjectKey {
   std::string name;
 
   std::string ToString() const;  // "default/nightly", "nightly"
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 errs on a defaulted comparison
   auto operator<=>(const ObjectKey&) const = default;
 };
 

@@ -2,7 +2,7 @@
 // looked at.
 //
 //   kube_probe elect KUBECONFIG NAMESPACE IDENTITY   prints "leads EPOCH", "follows"
-//   kube_probe watch KUBECONFIG COPIES               prints "synced OBJECTS MS RSS_KIB TEXT_KIB"
+//   kube_probe watch KUBECONFIG NAMESPACE COPIES     prints "synced OBJECTS MS RSS_KIB TEXT_KIB"
 // SIGTERM ends it in good order.
 #include <malloc.h>
 #include <signal.h>
@@ -68,7 +68,7 @@ long RssKib() {
   return kib;
 }
 
-int Watch(const std::string& kubeconfig, int copies) {
+int Watch(const std::string& kubeconfig, const std::string& ns, int copies) {
   mallopt(M_ARENA_MAX, 2);
   const auto began = std::chrono::steady_clock::now();
   const auto api =
@@ -79,6 +79,7 @@ int Watch(const std::string& kubeconfig, int copies) {
   for (int i = 0; i < copies; ++i) {
     Watcher::Options options;
     options.resource = test::kWidgets;
+    options.ns = ns;
     caches.push_back(std::make_unique<Cache>());
     watchers.push_back(std::make_unique<Watcher>(*api, *caches.back(), SystemClock(), options,
                                                  RuntimeMetrics(), nullptr));
@@ -110,8 +111,10 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   const std::string mode = argc > 1 ? argv[1] : "";
   if (mode == "elect" && argc == 5) return pannier::kube::Elect(argv[2], argv[3], argv[4]);
-  if (mode == "watch" && argc == 4) return pannier::kube::Watch(argv[2], std::atoi(argv[3]));
-  std::fprintf(stderr,
-               "usage: kube_probe elect KUBECONFIG NAMESPACE IDENTITY | watch KUBECONFIG N\n");
+  if (mode == "watch" && argc == 5)
+    return pannier::kube::Watch(argv[2], argv[3], std::atoi(argv[4]));
+  std::fprintf(
+      stderr,
+      "usage: kube_probe elect KUBECONFIG NAMESPACE IDENTITY | watch KUBECONFIG NAMESPACE N\n");
   return 2;
 }
