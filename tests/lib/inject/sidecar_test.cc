@@ -76,7 +76,8 @@ TEST_CASE("inject: the sidecar passes what a restricted namespace asks", "[lib][
   const json sidecar = Injected(root)["spec"]["initContainers"][0];
   test::RequireRestricted(sidecar);
   REQUIRE(sidecar["securityContext"]["runAsUser"] == 65532);
-  for (const json& volume : Injected(WorkerPod())["spec"]["volumes"]) {
+  const json pod = Injected(WorkerPod());
+  for (const json& volume : pod["spec"]["volumes"]) {
     CAPTURE(volume.dump());
     REQUIRE((volume.contains("emptyDir") || volume.contains("downwardAPI")));
   }
