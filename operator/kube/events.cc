@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "lib/core/log.h"
-#include "lib/core/time_text.h"
 #include "lib/core/uuid.h"
+#include "operator/kube/micro_time.h"
 
 namespace pannier::kube {
 namespace {
@@ -26,11 +26,6 @@ std::string Cut(std::string_view text, size_t bytes_max) {
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   }
   return std::string(text.substr(0, end));
-}
-
-// The API wants six digits of a fraction at most.
-std::string MicroTime(WallTime time) {
-  return FormatTime(WallTime(std::chrono::floor<std::chrono::microseconds>(time)));
 }
 
 std::string_view NameOf(EventRecorder::Type type) {

@@ -37,7 +37,7 @@ class EventRecorder {
   enum class Type { kNormal, kWarning };
   struct Options {
     std::string controller = "pannier.dev/operator";  // reportingController
-    std::string instance;                             // reportingInstance: the pod's name
+    std::string instance = "pannier-operator";        // reportingInstance: better the pod's name
     size_t queued_max = 256;
     size_t series_max = 1'000;  // remembered; the least recent is forgotten
     std::chrono::seconds series_time{600};

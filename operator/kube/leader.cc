@@ -6,7 +6,7 @@
 
 #include "lib/core/check.h"
 #include "lib/core/log.h"
-#include "lib/core/time_text.h"
+#include "operator/kube/micro_time.h"
 
 namespace pannier::kube {
 namespace {
@@ -15,16 +15,6 @@ using Json = nlohmann::json;
 
 // What others may have written there; ours is options_.lease_duration.
 constexpr int64_t kDurationMaxSeconds = 60;
-
-// Lease times have exactly six digits of a fraction.
-std::string MicroTime(WallTime time) {
-  const auto whole = std::chrono::floor<std::chrono::seconds>(time);
-  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time - whole).count();
-  std::string digits = std::to_string(1'000'000 + micros).substr(1);
-  std::string text = FormatTime(WallTime(whole));
-  text.pop_back();  // the 'Z'
-  return text + "." + digits + "Z";
-}
 
 int64_t NumberAt(const Json& lease, const char* name) {
   const auto spec = lease.find("spec");
