@@ -65,6 +65,7 @@ OWNERS = {
     r"xxhash\.h": ["lib/file"],
     r"CLI/": ["cli", "daemon/config", "tests/bench"],
     r"catch2/": ["tests"],
+    r"date/": ["operator/cron"],
     r"fmt/": ["*"],
     r"(sys|netinet|arpa|linux|asm|net)/": ["*"],   # the system
 }
