@@ -71,7 +71,7 @@ void StoreSnapshotScheduleSpec::Fields(Visitor& v) {
             .help = "Whether a run may begin while the one before it is not at its end."},
            &concurrency, kPolicies);
   v.Number({.name = "jitterSeconds",
-            .help = "Runs begin up to this much later, by a hash of name and time.",
+            .help = "Runs begin up to this much later, each schedule by a time of its own.",
             .min = 0,
             .max = 3600},
            &jitter_seconds);

@@ -1,0 +1,72 @@
+// What a daemon said of itself when it was asked (docs/admin-api.md), as far as planners read it.
+// Threads: plain values and pure functions.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/core/clock.h"
+#include "lib/core/uuid.h"
+
+namespace pannier::control {
+
+struct StoreView {
+  std::string name;  // TENANT/DATABASE
+  std::string id;
+  uint64_t bytes = 0, sequence = 0;
+  bool damaged = false, degraded = false;
+  std::string damage;
+  std::optional<WallTime> last_used;
+};
+
+enum class OperationState { kPending, kRunning, kAwaitingGrants, kSucceeded, kFailed, kCancelled };
+
+struct WantView {
+  std::string method, key;
+};
+
+// An operation that the daemon knows.
+struct OperationView {
+  std::string uid;
+  OperationState state = OperationState::kPending;
+  std::string phase;
+  std::optional<WallTime> ended;
+  nlohmann::json plan, result;  // null until known
+  std::string error, message;   // error: its kind, "unavailable"
+  std::vector<WantView> wants;
+
+  bool HasEnded() const;
+  // Whether the same request would fail the same way: what is asked for is wrong or not there.
+  bool IsHopeless() const;
+};
+
+// A daemon of a pod. One that did not answer has only its pod.
+struct DaemonView {
+  std::string pod_uid, pod_name;
+  bool reachable = false;
+  std::string session_id, version;
+  bool awaiting_bootstrap = false;
+  std::vector<StoreView> stores;
+  uint64_t quarantined = 0;
+  std::optional<WallTime> last_quick_check, last_full_check;
+  // Of those that were asked for by uid, the ones it knows. An operation that is missing here was
+  // not found, if the daemon is reachable.
+  std::map<std::string, OperationView> operations;
+
+  const StoreView* Store(const std::string& name) const;
+  const OperationView* Operation(const Uuid& uid) const;
+};
+
+// From the answers of GET status, stores, operations/{uid}. What is missing or odd stays empty:
+// other versions answer, too.
+void ReadStatus(const nlohmann::json& answer, DaemonView* daemon);
+void ReadStores(const nlohmann::json& answer, DaemonView* daemon);
+void ReadOperation(const nlohmann::json& answer, DaemonView* daemon);
+
+const DaemonView* FindDaemon(const std::vector<DaemonView>& daemons, const std::string& pod_uid);
+
+}  // namespace pannier::control

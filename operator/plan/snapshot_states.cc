@@ -1,0 +1,47 @@
+#include "operator/plan/snapshot_states.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace pannier::control {
+
+bool IsTerminal(const Conditions& conditions) {
+  return IsTrue(conditions, "Succeeded") || IsFalse(conditions, "Succeeded");
+}
+
+bool IsSound(const StoreSnapshot& snapshot) {
+  return IsTrue(snapshot.status.conditions, "Succeeded") &&
+         IsTrue(snapshot.status.conditions, "Verified");
+}
+
+bool IsPinned(const StoreSnapshot& snapshot, const std::vector<StoreOperation>& operations) {
+  return std::any_of(operations.begin(), operations.end(), [&](const StoreOperation& each) {
+    const auto& restore = each.spec.action.restore;
+    if (!restore || IsTerminal(each.status.conditions)) return false;
+    if (restore->snapshot) return restore->snapshot->name == snapshot.meta.name;
+    // Which one the latest is, or whose manifest it is, is the daemon's to find out.
+    return each.spec.vector_store.name == snapshot.spec.vector_store.name;
+  });
+}
+
+const StoreSnapshot* NewestSound(const std::vector<StoreSnapshot>& snapshots) {
+  const StoreSnapshot* newest = nullptr;
+  for (const StoreSnapshot& each : snapshots) {
+    if (!IsSound(each) || each.meta.IsDeleting()) continue;
+    if (newest == nullptr || IsOlder(newest->meta, each.meta)) newest = &each;
+  }
+  return newest;
+}
+
+bool IsOlder(const Meta& a, const Meta& b) {
+  return std::tie(a.created, a.uid) < std::tie(b.created, b.uid);
+}
+
+bool Overlap(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  if (a.empty() || b.empty()) return true;
+  return std::any_of(a.begin(), a.end(), [&](const std::string& each) {
+    return std::find(b.begin(), b.end(), each) != b.end();
+  });
+}
+
+}  // namespace pannier::control
