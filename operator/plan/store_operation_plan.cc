@@ -185,8 +185,8 @@ class Planner {
 
   // One that a person let go after a long time is not late: its time begins when its work does.
   bool MayResume(bool begun) const {
-    return !begun && plan_.status.plan &&
-           ReasonOf(operation_.status.conditions, "Succeeded") == "Suspended";
+    const std::string state = ReasonOf(operation_.status.conditions, "Succeeded");
+    return !begun && plan_.status.plan && (state == "Suspended" || state == "Fencing");
   }
 
   // Whether there is a plan now. It is written down before anything is done.

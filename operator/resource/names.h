@@ -17,7 +17,7 @@ inline constexpr const char* kIncidentLabel =
     "pannier.dev/incident";  // on operations: a VectorStore's uid
 inline constexpr const char* kSlotAnnotation = "pannier.dev/slot";  // on snapshots: when due
 inline constexpr const char* kForceFinalize = "pannier.dev/force-finalize";  // annotation
-inline constexpr const char* kIdleSince = "pannier.dev/unused-since";        // annotation on a PVC
+inline constexpr const char* kUnusedSince = "pannier.dev/unused-since";      // annotation on a PVC
 inline constexpr const char* kSnapshotFinalizer = "pannier.dev/snapshot-data";
 inline constexpr const char* kFieldManager = "pannier-operator";
 

@@ -1,0 +1,194 @@
+#include "operator/plan/snapshot_repository_plan.h"
+
+#include "operator/cron/cron.h"
+#include "operator/resource/names.h"
+
+namespace pannier::control {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds kSkewMax{300};
+constexpr seconds kHour{3600};
+constexpr seconds kPoll{10};
+
+struct Verdict {
+  Truth ready = Truth::kFalse;
+  const char* reason = "";
+  std::string message;
+};
+
+Verdict FaultVerdict(const RepositoryProbe& probe) {
+  switch (probe.fault) {
+    case ProbeFault::kSecretMissing:
+      return {Truth::kFalse, "AccessDenied", "credentials: " + probe.message};
+    case ProbeFault::kAccessDenied:
+      return {Truth::kFalse, "AccessDenied", probe.message};
+    case ProbeFault::kNotFound:
+      return {Truth::kFalse, "NotFound", probe.message};
+    case ProbeFault::kTlsInvalid:
+      return {Truth::kFalse, "TLSInvalid", probe.message};
+    case ProbeFault::kUnreachable:
+    case ProbeFault::kNone:
+      break;
+  }
+  return {Truth::kUnknown, "Unreachable", probe.message};
+}
+
+class Planner {
+ public:
+  Planner(const SnapshotRepository& repository, const RepositoryObserved& seen, WallTime now)
+      : repository_(repository), seen_(seen), now_(now) {
+    plan_.status = repository.status;
+  }
+
+  RepositoryPlan Run() {
+    plan_.status.type = repository_.spec.s3 ? "S3" : "Volume";
+    if (seen_.probe) TakeProbe(*seen_.probe);
+    if (IsTrue(plan_.status.conditions, "Ready")) VerifyDeeply();
+    plan_.LookAt(now_ + seconds(repository_.spec.validation_interval_seconds));
+    return std::move(plan_);
+  }
+
+ private:
+  bool IsReadOnly() const { return repository_.spec.access == AccessMode::kReadOnly; }
+
+  Verdict Judge(const RepositoryProbe& probe) {
+    const std::string& known = plan_.status.repository_id;
+    if (probe.fault != ProbeFault::kNone) return FaultVerdict(probe);
+    if (probe.clock_skew && (*probe.clock_skew > kSkewMax || *probe.clock_skew < -kSkewMax)) {
+      return {Truth::kFalse, "ClockSkewed",
+              "the server's clock differs by " + std::to_string(probe.clock_skew->count()) + " s"};
+    }
+    if (probe.identity && (known.empty() || *probe.identity == known)) {
+      if (probe.write_denied && !IsReadOnly()) {
+        return {Truth::kFalse, "ReadOnly", "it can be read, but writing is refused"};
+      }
+      return {Truth::kTrue, IsReadOnly() ? "ReadOnly" : "Validated", ""};
+    }
+    if (probe.identity) {
+      return {Truth::kFalse, "IdentityMismatch",
+              "it is repository " + *probe.identity + ", and was " + known +
+                  "; nothing is restored from it or deleted in it"};
+    }
+    if (!known.empty()) {
+      return {Truth::kFalse, "IdentityMismatch",
+              "it was repository " + known + " and has no identity now; nothing is deleted"};
+    }
+    if (!probe.empty) {
+      return {Truth::kFalse, "IdentityMismatch", "it holds things that are no repository's"};
+    }
+    if (IsReadOnly()) return {Truth::kFalse, "NotFound", "it is empty, and ReadOnly"};
+    plan_.make_identity = true;
+    plan_.LookAt(now_);
+    return {Truth::kUnknown, "Initialising", "it is empty; it becomes ours"};
+  }
+
+  void TakeProbe(const RepositoryProbe& probe) {
+    SnapshotRepositoryStatus& status = plan_.status;
+    const Verdict verdict = Judge(probe);
+    const SnapshotRepositoryStatus before = status;
+    Set(&status.conditions,
+        {"Ready", verdict.ready, verdict.reason, verdict.message, repository_.meta.generation},
+        now_);
+    if (verdict.ready == Truth::kTrue) {
+      status.repository_id = *probe.identity;
+      status.capabilities = probe.capabilities;
+      if (seen_.listing) TakeListing(*seen_.listing);
+    }
+    const std::string was = ReasonOf(before.conditions, "Ready");
+    if (was != verdict.reason && verdict.ready == Truth::kFalse) {
+      plan_.Warn(verdict.reason, verdict.message);
+    } else if (was != verdict.reason && verdict.ready == Truth::kTrue) {
+      plan_.Tell(verdict.reason, "repository " + status.repository_id);
+    }
+    // Nothing else being new, the time alone is worth a write each hour.
+    if (!SameMeaning(before, status) || !status.last_validation ||
+        now_ - *status.last_validation >= kHour || now_ < *status.last_validation) {
+      status.last_validation = now_;
+    }
+  }
+
+  void TakeListing(const RepositoryListing& listing) {
+    plan_.status.snapshots = listing.snapshots;
+    plan_.status.bytes = listing.bytes;
+    plan_.status.oldest = listing.oldest;
+    plan_.status.newest = listing.newest;
+  }
+
+  // One daemon reads the newest snapshot whole.
+  void VerifyDeeply() {
+    const std::optional<WallTime> slot = DeepVerifySlot(repository_, now_);
+    if (!slot) return;
+    const Uuid uid = DeepVerifyUid(repository_, *slot);
+    const DaemonView* free = nullptr;
+    for (const DaemonView& daemon : seen_.daemons) {
+      const OperationView* operation = daemon.Operation(uid);
+      if (operation != nullptr) return TakeDeepVerify(*operation);
+      if (daemon.reachable && free == nullptr) free = &daemon;
+    }
+    plan_.LookAt(now_ + kPoll);
+    if (free == nullptr || !seen_.listing || seen_.listing->newest_uid.empty()) return;
+    plan_.start.push_back({free->pod_uid,
+                           uid,
+                           {{"action", "snapshotVerify"},
+                            {"repository", repository_.meta.name},
+                            {"snapshot", seen_.listing->newest_uid},
+                            {"level", "Deep"}}});
+  }
+
+  void TakeDeepVerify(const OperationView& operation) {
+    if (!operation.HasEnded()) return plan_.LookAt(now_ + kPoll);
+    DeepVerifyResult result;
+    result.time = now_;
+    if (seen_.listing) result.snapshot = seen_.listing->newest_uid;
+    const bool known =
+        operation.state == OperationState::kSucceeded && operation.result.is_object();
+    const bool sound = known && operation.result.value("sound", false);
+    result.result = sound ? "Sound" : known ? "Unsound" : "Unavailable";
+    plan_.status.deep_verify = result;
+    if (known && !sound)
+      plan_.Warn("SnapshotUnsound", "a snapshot was read whole and is not sound");
+  }
+
+  const SnapshotRepository& repository_;
+  const RepositoryObserved& seen_;
+  const WallTime now_;
+  RepositoryPlan plan_;
+};
+
+}  // namespace
+
+bool IsProbeDue(const SnapshotRepository& repository, WallTime now) {
+  const Condition* ready = Find(repository.status.conditions, "Ready");
+  const auto& last = repository.status.last_validation;
+  if (ready == nullptr || !last || ready->status != Truth::kTrue) return true;
+  if (ready->observed_generation != repository.meta.generation || now < *last) return true;
+  return now - *last >= seconds(repository.spec.validation_interval_seconds);
+}
+
+Uuid DeepVerifyUid(const SnapshotRepository& repository, WallTime slot) {
+  return OperationUid(
+      {repository.meta.uid, "deepVerify", std::to_string(slot.time_since_epoch().count())});
+}
+
+std::optional<WallTime> DeepVerifySlot(const SnapshotRepository& repository, WallTime now) {
+  const SnapshotRepositorySpec& spec = repository.spec;
+  if (spec.deep_verify_schedule.empty()) return std::nullopt;
+  const Result<Cron> cron =
+      Cron::Parse(spec.deep_verify_schedule, spec.time_zone, repository.meta.uid);
+  if (!cron.ok()) return std::nullopt;
+  WallTime last = repository.meta.created.value_or(WallTime());
+  if (repository.status.deep_verify && repository.status.deep_verify->time) {
+    last = std::max(last, *repository.status.deep_verify->time);
+  }
+  const std::optional<WallTime> slot = cron->LastDue(now);
+  return slot && *slot > last ? slot : std::nullopt;
+}
+
+RepositoryPlan PlanRepository(const SnapshotRepository& repository, const RepositoryObserved& seen,
+                              WallTime now) {
+  return Planner(repository, seen, now).Run();
+}
+
+}  // namespace pannier::control
