@@ -136,6 +136,9 @@ class Planner {
     std::map<std::string, std::vector<const CleanupThing*>> whole;
     for (const CleanupThing* thing : candidates_) {
       if (!IsRipe(*thing) || policy_.spec.mode == CleanupMode::kReport) continue;
+      // An object of a repository cannot be put aside.
+      const bool objects = thing->rule == kRepositoryObjectsRule;
+      if (objects && policy_.spec.mode != CleanupMode::kDelete) continue;
       if (IsWhole(thing->rule)) {
         whole[thing->rule].push_back(thing);
         continue;
@@ -196,7 +199,7 @@ class Planner {
     const bool deletes = policy_.spec.mode == CleanupMode::kDelete;
     for (const std::string& place : places) {
       if (rule == kRepositoryObjectsRule) {
-        if (deletes) plan_.collect.emplace_back(place, graces_.at(rule));
+        plan_.collect.emplace_back(place, graces_.at(rule));
         continue;
       }
       plan_.start.push_back({place,

@@ -90,6 +90,7 @@ NAMED_AFTER_BEHAVIOUR = {
     "tests/daemon/index/parts_test.cc",    # the small classes
     "tests/daemon/store",   # also whole stores against a model, and power losses
     "tests/daemon/snapshot", "tests/daemon/operations",   # also whole histories, and crashes
+    "tests/operator/plan",   # also whole worlds
     "tests/daemon/api",   # a file per group of routes, as a client sees them
 }
 # The only places that write or rename files. lib/http binds sockets beside and renames them.
