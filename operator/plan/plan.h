@@ -110,4 +110,9 @@ inline std::chrono::seconds PauseAfter(int64_t attempts) {
   return std::chrono::seconds(doubled < 300 ? doubled : 300);
 }
 
+// Whether a pause that ends at `due` is over; also when the clock was put back since.
+inline bool IsPauseOver(WallTime due, WallTime now) {
+  return now >= due || due - now > std::chrono::seconds(300);
+}
+
 }  // namespace pannier::control

@@ -44,14 +44,17 @@ void DeleteData(const StoreSnapshot& snapshot, const SnapshotObserved& seen, Wal
 }
 
 // Whether a daemon may still be at work on it. One that does not answer is waited for as long as
-// its operation may take.
+// its operation may take, which began within timeoutSeconds and has as many.
 bool IsAtWork(const StoreSnapshot& snapshot, const SnapshotObserved& seen, WallTime now) {
   const auto& status = snapshot.status;
-  if (!status.start || now >= *status.start + std::chrono::seconds(snapshot.spec.timeout_seconds)) {
+  if (!status.start ||
+      now >= *status.start + 2 * std::chrono::seconds(snapshot.spec.timeout_seconds)) {
     return false;
   }
   return std::any_of(status.items.begin(), status.items.end(), [&](const SnapshotItem& item) {
-    if (item.state == ItemState::kSucceeded || item.state == ItemState::kFailed) return false;
+    if (item.state == ItemState::kSucceeded ||
+        (item.attempt == 0 && item.state == ItemState::kFailed))
+      return false;
     const DaemonView* daemon = FindDaemon(seen.daemons, item.pod_uid);
     if (daemon == nullptr) return false;
     if (!daemon->reachable) return true;
@@ -87,7 +90,7 @@ SnapshotPlan PlanSnapshotDeletion(const StoreSnapshot& snapshot, const SnapshotO
   plan.status = snapshot.status;
   if (!snapshot.meta.HasFinalizer(kSnapshotFinalizer)) return plan;
   for (const SnapshotItem& item : snapshot.status.items) {
-    if (item.state == ItemState::kPending || item.state == ItemState::kRunning) {
+    if (item.state != ItemState::kSucceeded && IsAtWork(snapshot, seen, now)) {
       CancelItem(snapshot.meta, item, &plan);
     }
   }

@@ -129,7 +129,7 @@ class Follower {
     }
     item->message = Cut(why, kMessageMax);
     const WallTime due = ended ? *ended + PauseAfter(item->attempt) : now_;
-    if (now_ < due) return plan_->LookAt(due);
+    if (!IsPauseOver(due, now_)) return plan_->LookAt(due);
     Try(item, daemon, item->attempt + 1);
   }
 

@@ -262,7 +262,7 @@ class Planner {
     const OperationView* running = daemon_->Operation(uid);
     if (running == nullptr) {
       // A daemon finishes by itself what a crash of it cut short, so the same uid is asked for.
-      if (plan_.status.attempt_since && now_ < *plan_.status.attempt_since) {
+      if (plan_.status.attempt_since && !IsPauseOver(*plan_.status.attempt_since, now_)) {
         return Be("Executing", "tries again later",
                   std::chrono::ceil<seconds>(*plan_.status.attempt_since - now_));
       }

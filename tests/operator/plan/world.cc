@@ -91,6 +91,11 @@ void World::Work(Daemon* daemon) {
     operation.state = OperationState::kRunning;
     if (random_.OneIn(2)) continue;
     operation.ended = now;
+    if (now >= operation.asked + seconds(operation.body.value("timeoutSeconds", 3600))) {
+      operation.state = OperationState::kFailed;
+      operation.error = "deadline exceeded";
+      continue;
+    }
     if (failure_one_in > 0 && random_.OneIn(failure_one_in)) {
       operation.state = OperationState::kFailed;
       operation.error = random_.OneIn(4) ? "not found" : "unavailable";

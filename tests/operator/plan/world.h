@@ -32,6 +32,7 @@ class World {
     Json body, plan, result;
     control::OperationState state = control::OperationState::kPending;
     std::string error;
+    WallTime asked;
     std::optional<WallTime> ended;
   };
   struct Daemon {

@@ -33,6 +33,7 @@ bool World::CarryOutDaemons(const std::vector<DaemonStart>& starts,
     daemon->epoch = epoch_;
     Operation operation;
     operation.body = start.body;
+    operation.asked = now;
     daemon->operations.emplace(start.uid.ToString(), std::move(operation));
     if (!AliveAfter()) return false;
   }
