@@ -3,11 +3,14 @@
 #include "operator/kube/api_server.h"
 
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "operator/kube/discovery.h"
 #include "tests/e2e/kube/cluster.h"
+#include "tests/e2e/kube/process.h"
 #include "tests/operator/kube/api_suite.h"
+#include "tests/support/temp_dir.h"
 
 namespace pannier::kube {
 namespace {
@@ -101,6 +104,34 @@ TEST_CASE("api server: who it is, and who we are, is checked", "[e2e][kube]") {
                 ->Get(kPods, {"default", "p"})
                 .Is(Errc::kPermissionDenied));
   }
+}
+
+TEST_CASE("api server: a token file that is renewed is read again", "[e2e][kube]") {
+  const std::string ns = SharedCluster().NewNamespace();
+  const auto admin = SharedCluster().Connect();
+  const Resource accounts{"", "v1", "serviceaccounts", "ServiceAccount"};
+  const Json account = {{"apiVersion", "v1"},
+                        {"kind", "ServiceAccount"},
+                        {"metadata", {{"namespace", ns}, {"name", "op"}}}};
+  REQUIRE(admin->Create(accounts, account).ok());
+  test::Process kubectl({test::Cluster::Programs() / "kubectl", "--kubeconfig",
+                         SharedCluster().kubeconfig(), "create", "token", "op", "-n", ns});
+  const std::string token = kubectl.ReadLine(std::chrono::seconds(20)).value_or("");
+  REQUIRE(!token.empty());
+
+  test::TempDir dir;
+  std::ofstream(dir / "token") << "expired";
+  Access access = SharedCluster().access();
+  access.certificate.clear();
+  access.key.clear();
+  access.token_file = dir / "token";
+  const auto api = SharedCluster().ConnectBy(access);
+  REQUIRE(api->Get(kPods, {ns, "p"}).error().what.find("Unauthorized") != std::string::npos);
+  std::ofstream(dir / "token") << token << "\n";
+  const Result<Json> got = api->Get(kPods, {ns, "p"});
+  // Known now, and allowed nothing: RBAC is on.
+  REQUIRE(got.Is(Errc::kPermissionDenied));
+  REQUIRE(got.error().what.find("system:serviceaccount:" + ns + ":op") != std::string::npos);
 }
 
 }  // namespace

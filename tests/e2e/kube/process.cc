@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <stdexcept>
+#include <utility>
 
 namespace pannier::test {
 
@@ -52,7 +53,10 @@ std::optional<std::string> Process::ReadLine(std::chrono::milliseconds within) {
     }
     char bytes[4'096];
     const ssize_t got = ::read(output_.get(), bytes, sizeof bytes);
-    if (got <= 0) return std::nullopt;
+    if (got <= 0) {
+      if (buffer_.empty()) return std::nullopt;
+      return std::exchange(buffer_, {});  // a last line without an end
+    }
     buffer_.append(bytes, static_cast<size_t>(got));
   }
 }
