@@ -32,9 +32,39 @@ class DocumentSource {
 
 class AttributeIndex {
  public:
+  // Records by what a filter says of them without looking at documents. Lifetime: the filter
+  // outlives it. Threads: as a value.
+  class Division {
+   public:
+    ~Division();
+    Division(Division&&) noexcept;
+    Division& operator=(Division&&) noexcept;
+
+    RecordSet passing;
+    RecordSet undecided;  // the document tells
+    // Whether an undecided record passes, with this document (nullopt: none).
+    bool Passes(RecordNumber record, const std::optional<std::string_view>& document) const;
+
+   private:
+    friend class AttributeIndex;
+    struct Test;
+    explicit Division(std::unique_ptr<const Test> test);
+    std::unique_ptr<const Test> test_;
+  };
+
   // A consistent look at one sequence.
   class View {
    public:
+    // Same as Match, but leaves the documents to the caller.
+    //   kInvalidArgument  a regular expression does not compile
+    Result<Division> Divide(const model::Filter& filter) const;
+    // About how many bytes of caches would make this filter quicker, if anybody built them; 0: they
+    // are there, or not worth it. Caches never change an answer.
+    uint64_t CacheBytesWanted(const model::Filter& filter) const;
+    // Builds them, unless somebody is at it. Long the first time: reads all documents if the filter
+    // tests them.
+    //   what `documents` failed with; what was read until then is kept
+    Status BuildCaches(const model::Filter& filter, DocumentSource& documents) const;
     // The records that live and pass `filter`, exactly (daemon/model/filter.h). Document tests run
     // last, only on records that the rest of the filter leaves undecided.
     //   kInvalidArgument  a regular expression does not compile ("Regex syntax errror: …")
@@ -56,6 +86,8 @@ class AttributeIndex {
 
   // --- writer --- (metadata null: the record has none)
   void Put(Sequence at, RecordNumber record, const model::Metadata* metadata);
+  // The record has another document now, and the metadata that it had.
+  void TouchDocument(Sequence at, RecordNumber record);
   void Remove(Sequence at, RecordNumber record);
   void Commit(Sequence at);
   void Abort(Sequence at);

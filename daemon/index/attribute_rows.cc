@@ -66,6 +66,13 @@ void AttributeRows::Put(Sequence at, RecordNumber record, const model::Metadata*
   Store(row, &scratch_);
 }
 
+void AttributeRows::Repeat(Sequence at, RecordNumber record) {
+  const uint32_t old = versions_.Newest(record);
+  const uint32_t row = versions_.Append(at, record);
+  blocks_.Extend(row + 1);
+  if (old != kNoRow) *blocks_[row] = *blocks_[old];
+}
+
 void AttributeRows::CopyRow(Sequence at, const AttributeRows& from, uint32_t row) {
   const uint32_t copy = versions_.Append(at, from.versions().RecordOf(row));
   const auto moved = [this](CellKind kind, CellValue value) {

@@ -48,6 +48,8 @@ static_assert(sizeof(Cell) == 16);
 class AttributeRows {
  public:
   void Put(Sequence at, RecordNumber record, const model::Metadata* metadata);
+  // A new row for the record with the cells of its newest: something else of it has changed.
+  void Repeat(Sequence at, RecordNumber record);
   // Copies row `row` of `from` as the record's first row here; used by compaction.
   void CopyRow(Sequence at, const AttributeRows& from, uint32_t row);
 

@@ -18,12 +18,6 @@ uint64_t Mix(uint64_t word) {
   return word ^ (word >> 32);
 }
 
-// The integer a float equals, if one does.
-std::optional<int64_t> AsInteger(double real) {
-  if (!(real >= -kTwoTo63 && real < kTwoTo63) || std::trunc(real) != real) return std::nullopt;
-  return static_cast<int64_t>(real);
-}
-
 uint64_t Word(const StringDictionary::Entry* entry) { return reinterpret_cast<uintptr_t>(entry); }
 
 bool Passes(FilterOp comparison, int order) {
@@ -59,6 +53,11 @@ std::optional<int> OrderOf(const Cell& cell, const model::Scalar& operand) {
 }
 
 }  // namespace
+
+std::optional<int64_t> AsInteger(double real) {
+  if (!(real >= -kTwoTo63 && real < kTwoTo63) || std::trunc(real) != real) return std::nullopt;
+  return static_cast<int64_t>(real);
+}
 
 int CompareExactly(int64_t integer, double real) {
   if (real >= kTwoTo63) return -1;
@@ -146,6 +145,7 @@ bool CompiledFilter::LooksAtDocument(const Node& node) {
 Result<CompiledFilter::Node> CompiledFilter::CompileBranch(const model::Filter& filter,
                                                            const AttributeRows& rows) {
   Node node;
+  node.source = &filter;
   node.kind = filter.op == FilterOp::kAnd ? Kind::kAnd : Kind::kOr;
   node.children.reserve(filter.children.size());
   for (const model::Filter& child : filter.children) {
@@ -160,6 +160,7 @@ Result<CompiledFilter::Node> CompiledFilter::CompileNode(const model::Filter& fi
                                                          const AttributeRows& rows) {
   if (filter.op == FilterOp::kAnd || filter.op == FilterOp::kOr) return CompileBranch(filter, rows);
   Node node;
+  node.source = &filter;
   node.negated = filter.op == FilterOp::kNe || filter.op == FilterOp::kNin ||
                  filter.op == FilterOp::kArrayNotContains ||
                  filter.op == FilterOp::kDocumentNotContains ||
@@ -201,6 +202,13 @@ bool CompiledFilter::TestCell(const Node& node, const Cell& cell) {
   return order && Passes(node.comparison, *order);
 }
 
+bool CompiledFilter::TestCells(const Node& node, std::span<const Cell> cells) {
+  if (!node.key) return false;
+  const auto cell =
+      std::find_if(cells.begin(), cells.end(), [&](const Cell& c) { return c.key == *node.key; });
+  return cell != cells.end() && TestCell(node, *cell);
+}
+
 Verdict CompiledFilter::TestBranch(const Node& node, std::span<const Cell> cells,
                                    const std::optional<std::string_view>* document) {
   const bool is_and = node.kind == Kind::kAnd;
@@ -221,10 +229,8 @@ Verdict CompiledFilter::Test(const Node& node, std::span<const Cell> cells,
   if (node.kind == Kind::kDocument) {
     if (document == nullptr) return Verdict::kUnknown;
     passes = document->has_value() && node.text->Matches(**document);
-  } else if (node.key) {
-    const auto cell =
-        std::find_if(cells.begin(), cells.end(), [&](const Cell& c) { return c.key == *node.key; });
-    passes = cell != cells.end() && TestCell(node, *cell);
+  } else {
+    passes = TestCells(node, cells);
   }
   return passes != node.negated ? Verdict::kYes : Verdict::kNo;
 }

@@ -1,6 +1,6 @@
 // A filter made ready to test rows: keys and strings looked up once, operand lists hashed, patterns
 // compiled. The meaning is that of daemon/model/filter.h. Threads: const methods from any.
-// Lifetime: the rows it was compiled for outlive it.
+// Lifetime: the rows and the filter it was compiled for outlive it.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/index/attribute_caches.h"
 #include "daemon/index/attribute_rows.h"
+#include "daemon/index/row_bits.h"
 #include "daemon/index/text_match.h"
 #include "daemon/model/filter.h"
 #include "lib/core/result.h"
@@ -19,6 +21,8 @@ namespace pannier::index {
 // Exact order of an integer and a float, beyond what either can hold of the other: negative, 0,
 // positive. `real` is not NaN.
 int CompareExactly(int64_t integer, double real);
+// The integer a float equals, if one does.
+std::optional<int64_t> AsInteger(double real);
 
 // A set of eight-byte values: a list while small, else a hash table.
 class WordSet {
@@ -47,6 +51,12 @@ class ScalarSet {
   std::optional<WordSet> strings_;
 };
 
+// What a filter says of rows before anybody has looked at documents.
+struct RowVerdicts {
+  RowBits may;   // those that pass, and those of which only the document can tell
+  RowBits pass;  // a part of `may`
+};
+
 class CompiledFilter {
  public:
   // kUnknown: the answer depends on the document.
@@ -62,9 +72,14 @@ class CompiledFilter {
     return Test(root_, cells, &document) == Verdict::kYes;
   }
 
+  // Of rows [0, end) at once, through the caches where they are there, else row by row; visible or
+  // not.
+  RowVerdicts Decide(const AttributeRows& rows, const AttributeCaches& caches, uint32_t end) const;
+
  private:
   enum class Kind { kAnd, kOr, kOneOf, kArrayHas, kCompare, kDocument };
   struct Node {
+    const model::Filter* source = nullptr;
     Kind kind = Kind::kAnd;
     bool negated = false;
     std::vector<Node> children;
@@ -84,6 +99,15 @@ class CompiledFilter {
   static Verdict TestBranch(const Node& node, std::span<const Cell> cells,
                             const std::optional<std::string_view>* document);
   static bool TestCell(const Node& node, const Cell& cell);
+  static bool TestCells(const Node& node, std::span<const Cell> cells);
+
+  // --- sets of rows (filter_sets.cc) ---
+  struct Sets;    // what is known of rows, for one node
+  struct Source;  // what to know it from
+  static Sets DecideNode(const Node& node, const Source& from, const RowBits* among);
+  static Sets DecideBranch(const Node& node, const Source& from, const RowBits* among);
+  static Sets DecideDocument(const Node& node, const Source& from);
+  static RowBits FindCells(const Node& node, const Source& from, const RowBits* among);
 
   Node root_;
 };

@@ -30,6 +30,8 @@ void RecordSet::Add(RecordNumber record) { bitmap_->records.add(record); }
 bool RecordSet::Contains(RecordNumber record) const { return bitmap_->records.contains(record); }
 uint64_t RecordSet::Count() const { return bitmap_->records.cardinality(); }
 bool RecordSet::empty() const { return bitmap_->records.isEmpty(); }
+RecordNumber RecordSet::First() const { return bitmap_->records.minimum(); }
+RecordNumber RecordSet::Last() const { return bitmap_->records.maximum(); }
 void RecordSet::IntersectWith(const RecordSet& other) {
   bitmap_->records &= other.bitmap_->records;
 }

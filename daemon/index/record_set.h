@@ -29,6 +29,8 @@ class RecordSet {
   bool Contains(RecordNumber record) const;
   uint64_t Count() const;
   bool empty() const;
+  RecordNumber First() const;  // of a set that is not empty, as Last()
+  RecordNumber Last() const;
   void IntersectWith(const RecordSet& other);
   void UniteWith(const RecordSet& other);
   void Subtract(const RecordSet& other);

@@ -5,10 +5,15 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/core/result.h"
 
 namespace pannier::index {
+
+// What a text must contain to pass a test: all texts of one of the alternatives, letters of ASCII
+// in either case. An alternative of no texts: anything may pass. Necessary, never sufficient.
+using TextNeedles = std::vector<std::vector<std::string>>;
 
 class TextMatcher {
  public:
@@ -24,6 +29,8 @@ class TextMatcher {
   ~TextMatcher();
 
   bool Matches(std::string_view text) const;
+  // Costs about as much as compiling the pattern.
+  TextNeedles Needles() const;
 
  private:
   struct Expression;

@@ -149,10 +149,22 @@ Status RecordTable::Scan(Columns columns, uint64_t limit, uint64_t offset, const
   Statement& scan = *TRY(Ready(scan_[static_cast<size_t>(columns)], SelectOf(columns),
                                " ORDER BY record LIMIT ?1 OFFSET ?2"));
   scan.Bind(1, static_cast<int64_t>(limit)).Bind(2, static_cast<int64_t>(offset));
-  while (TRY(scan.Step())) {
-    Status visited = Visit(scan, columns, visit);
+  return VisitAll(scan, columns, visit);
+}
+
+Status RecordTable::ScanRange(Columns columns, RecordNumber first, RecordNumber last,
+                              const Visitor& visit) {
+  Statement& scan = *TRY(Ready(range_[static_cast<size_t>(columns)], SelectOf(columns),
+                               " WHERE record BETWEEN ?1 AND ?2 ORDER BY record"));
+  scan.Bind(1, static_cast<int64_t>(first)).Bind(2, static_cast<int64_t>(last));
+  return VisitAll(scan, columns, visit);
+}
+
+Status RecordTable::VisitAll(Statement& statement, Columns columns, const Visitor& visit) {
+  while (TRY(statement.Step())) {
+    Status visited = Visit(statement, columns, visit);
     if (!visited.ok()) {
-      scan.Reset();
+      statement.Reset();
       return visited;
     }
   }

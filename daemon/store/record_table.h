@@ -58,6 +58,8 @@ class RecordTable {
   Result<bool> Fetch(RecordNumber number, Columns columns, const Visitor& visit);
   // Visits `limit` rows in ascending number, after skipping `offset`.
   Status Scan(Columns columns, uint64_t limit, uint64_t offset, const Visitor& visit);
+  // Visits the rows from `first` to `last`, both included, in ascending number.
+  Status ScanRange(Columns columns, RecordNumber first, RecordNumber last, const Visitor& visit);
 
   // --- checking ---
   // Visits every row from `from` on, up to `before` (none: to the end), in ascending number,
@@ -80,13 +82,14 @@ class RecordTable {
   // Reads the statement's row, and says what is wrong with it; null: nothing.
   const char* Read(Statement& statement, Columns columns, Row* row);
   Status Visit(Statement& statement, Columns columns, const Visitor& visit);
+  Status VisitAll(Statement& statement, Columns columns, const Visitor& visit);
   static void BindRow(Statement& statement, const Row& row);
 
   Connection* connection_;
   std::string table_;
   Statement find_, insert_, replace_, remove_;
-  std::array<Statement, 3> fetch_, scan_;  // by Columns
-  std::vector<float> vector_;              // an aligned copy of the row's vector during a visit
+  std::array<Statement, 3> fetch_, scan_, range_;  // by Columns
+  std::vector<float> vector_;  // an aligned copy of the row's vector during a visit
 };
 
 }  // namespace pannier::store

@@ -11,6 +11,7 @@
 #include "daemon/store/collection_map.h"
 #include "daemon/store/read_pace.h"
 #include "daemon/store/reader_pool.h"
+#include "daemon/store/selection.h"
 #include "daemon/store/store.h"
 #include "daemon/store/store_host.h"
 #include "daemon/store/stores.h"
@@ -141,8 +142,8 @@ class SqliteStore final : public Store {
   Result<std::vector<std::vector<index::Neighbor>>> Search(Look& look,
                                                            const model::QueryRequest& request,
                                                            uint32_t first, uint32_t count,
-                                                           const index::RecordSet* allowed,
-                                                           ReadPace& pace);
+                                                           Selected* selected, ReadPace& pace);
+  Status BuildFilterCaches(Look& look, const model::Selection& selection, ReadPace& pace);
   Result<bool> LoadFor(const CollectionEntry& entry, bool vectors, bool attributes,
                        const CallContext& call);
   Result<Look> LookAt(const Uuid& id, bool vectors, bool attributes, const CallContext& call);

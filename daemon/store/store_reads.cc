@@ -6,6 +6,7 @@
 #include "daemon/store/read_pace.h"
 #include "daemon/store/selection.h"
 #include "daemon/store/sqlite_store.h"
+#include "daemon/store/text_search.h"
 
 namespace pannier::store {
 
@@ -112,6 +113,16 @@ Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool
   return DeadlineExceeded("the read waited too long", "try again in a second");
 }
 
+// What makes this filter and those like it quick, where memory has room for it.
+Status SqliteStore::BuildFilterCaches(Look& look, const model::Selection& selection,
+                                      ReadPace& pace) {
+  if (!selection.filter || selection.ids || !look.attributes) return {};
+  const uint64_t wanted = look.attributes->CacheBytesWanted(*selection.filter);
+  if (wanted == 0 || !host_.MakeRoom(wanted)) return {};
+  TableDocuments documents(look.table(), pace);
+  return look.attributes->BuildCaches(*selection.filter, documents);
+}
+
 Result<uint64_t> SqliteStore::Count(const Uuid& id, const CallContext& call) {
   const CollectionEntry entry = TRY(EntryOf(id));
   ReaderPool::Lease reader = TRY(AcquireReader(call));
@@ -136,6 +147,7 @@ Status SqliteStore::GetPinned(const Uuid& id, const model::GetRequest& request,
   Look look = TRY(LookAt(id, false, request.selection.filter.has_value(), call));
   RecordTable& table = look.table();
   ReadPace pace(call);
+  TRY(BuildFilterCaches(look, request.selection, pace));
   if (!request.selection.ids && !request.selection.filter) {
     const uint64_t limit = request.limit ? *request.limit : INT64_MAX;
     return table.Scan(ColumnsOf(request.include), limit, request.offset,
@@ -172,18 +184,19 @@ Status SqliteStore::QueryPinned(const Uuid& id, const model::QueryRequest& reque
   }
   RecordTable& table = look.table();
   ReadPace pace(call);
-  const Selected selected =
-      TRY(Select(request.selection, table, look.attributes ? &*look.attributes : nullptr, pace));
+  TRY(BuildFilterCaches(look, request.selection, pace));
+  Selected selected =
+      TRY(Select(request.selection, table, look.attributes ? &*look.attributes : nullptr, pace,
+                 Documents::kLater));
   if (selected.unknown_ids && !request.selection.filter) {
     return NotFound("Error executing plan: Internal error: Error finding id");
   }
   if (request.n_results == 0) return {};
-  const index::RecordSet* allowed = selected.records ? &*selected.records : nullptr;
   const uint32_t group = look.vectors ? 1 : GroupOf(request);
   for (uint32_t first = 0; first < request.count; first += group) {
     TRY(pace.Look());
     const uint32_t count = std::min(group, request.count - first);
-    const auto neighbors = TRY(Search(look, request, first, count, allowed, pace));
+    const auto neighbors = TRY(Search(look, request, first, count, &selected, pace));
     for (uint32_t q = 0; q < neighbors.size(); ++q) {
       for (const index::Neighbor& neighbor : neighbors[q]) {
         TRY(pace.Next());
@@ -197,7 +210,7 @@ Status SqliteStore::QueryPinned(const Uuid& id, const model::QueryRequest& reque
 // The nearest of `count` queries from number `first` on.
 Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
     Look& look, const model::QueryRequest& request, uint32_t first, uint32_t count,
-    const index::RecordSet* allowed, ReadPace& pace) {
+    Selected* selected, ReadPace& pace) {
   const model::Collection& collection = *look.entry.info;
   const uint32_t dimension = *collection.dimension;
   const auto queries =
@@ -205,15 +218,22 @@ Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::vector<index::Neighbor>> neighbors;
   bool used_graph = false;
+  TableDocuments documents(look.table(), pace);
   if (look.vectors) {
+    TextSearch by_text(*look.vectors, selected, documents);
     for (uint32_t q = 0; q < count; ++q) {
       const auto query = queries.subspan(size_t{q} * dimension, dimension);
+      const index::RecordSet* allowed = selected->records ? &*selected->records : nullptr;
       index::SearchReport report;
-      neighbors.push_back(look.vectors->Search(
-          {query, request.n_results, allowed, collection.hnsw.ef_search}, &report));
+      const index::SearchRequest wanted{query, request.n_results, allowed,
+                                        collection.hnsw.ef_search};
+      neighbors.push_back(selected->division ? TRY(by_text.Search(wanted, &report))
+                                             : look.vectors->Search(wanted, &report));
       used_graph = used_graph || report.plan == index::SearchReport::Plan::kGraph;
     }
   } else {
+    TRY(Settle(selected, documents));
+    const index::RecordSet* allowed = selected->records ? &*selected->records : nullptr;
     const index::VectorIndex::Options options{collection.hnsw, dimension, options_.graph_threshold};
     neighbors = TRY(SearchRows(look.table(), options, queries, request.n_results, allowed, pace));
   }

@@ -17,6 +17,14 @@ uint64_t BytesOf(const model::RecordBatch& batch) {
   return bytes;
 }
 
+// What a vector costs in memory: floats, code, links, versions.
+uint64_t VectorRowBytes(uint64_t dimension) {
+  constexpr uint64_t kLinksAndVersions = 256;
+  return dimension * (sizeof(float) + 1) + kLinksAndVersions;
+}
+// About what a record's metadata costs: some keys.
+constexpr uint64_t kAttributeRowBytes = 160;
+
 Status CheckStop(const CallContext& call) {
   const bool stopped = call.stop != nullptr && call.stop->load(std::memory_order_relaxed);
   return stopped ? Status(DeadlineExceeded("the server is stopping")) : Status();
@@ -136,7 +144,7 @@ Result<uint64_t> SqliteStore::Delete(const Uuid& id, const model::Selection& sel
 Status SqliteStore::LoadVectors(const CollectionEntry& entry, const CallContext& call) {
   // Not Count(): who loads may hold a read connection, and must not wait for a second one.
   const uint64_t records = entry.indexes->records.load(std::memory_order_relaxed);
-  if (!host_.MakeRoom(records * (entry.info->dimension.value_or(0) * sizeof(float) + 64))) {
+  if (!host_.MakeRoom(records * VectorRowBytes(entry.info->dimension.value_or(0)))) {
     return ResourceExhausted("the vectors do not fit the memory budget", "raise memory.budget");
   }
   const auto load = [&]() -> Status {
@@ -165,6 +173,9 @@ Status SqliteStore::LoadVectors(const CollectionEntry& entry, const CallContext&
 
 Status SqliteStore::LoadAttributes(const CollectionEntry& entry, const CallContext& call) {
   if (entry.indexes->attributes() != nullptr) return {};
+  // Others make room for it where they can. It is loaded even if they cannot: nothing else answers
+  // a filter.
+  host_.MakeRoom(entry.indexes->records.load(std::memory_order_relaxed) * kAttributeRowBytes);
   const auto load = [&]() -> Status {
     if (entry.indexes->attributes() != nullptr) return {};
     if (!writer_->Knows(entry.info->id)) return NoCollection(entry.info->id);

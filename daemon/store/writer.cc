@@ -366,8 +366,12 @@ Status Writer::UpdateOne(Change& change, RecordNumber number, const model::Recor
   if (const auto vectors = change.entry.indexes->vectors(); vectors && !vector.empty()) {
     vectors->Put(sequence_ + 1, number, vector);
   }
-  if (const auto attributes = change.entry.indexes->attributes(); attributes && merged) {
-    attributes->Put(sequence_ + 1, number, &*merged);
+  if (const auto attributes = change.entry.indexes->attributes()) {
+    if (merged) {
+      attributes->Put(sequence_ + 1, number, &*merged);
+    } else if (ViewOf(batch.documents, i)) {
+      attributes->TouchDocument(sequence_ + 1, number);
+    }
   }
   return {};
 }

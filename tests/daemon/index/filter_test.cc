@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <limits>
 #include <map>
+#include <set>
 #include <string>
 
 #include "daemon/index/attribute_index.h"
@@ -254,6 +255,128 @@ TEST_CASE("filter: twenty thousand random filters pass what the model passes",
     REQUIRE(matched.ok());
     if (matched->ToVector() != expected) REQUIRE(matched->ToVector() == expected);
   }
+}
+
+// A history of puts, updates, changed documents and removals, with caches built now and then, so
+// that columns and signatures meet dead rows, rows behind them, and views older than they are.
+class CachedHistory {
+ public:
+  explicit CachedHistory(Random& random) : random_(random) {}
+
+  void Commit() {
+    ++at_;
+    for (uint64_t n = 100 + random_.Below(900); n > 0; --n) {
+      if (records_.empty() || !random_.OneIn(4)) {
+        Put(++last_);
+        continue;
+      }
+      const auto record = static_cast<RecordNumber>(1 + random_.Below(last_));
+      const bool lives = records_.count(record) > 0;
+      if (!lives || touched_.count(record) > 0) continue;
+      switch (random_.Below(3)) {
+        case 0:
+          index_.Remove(at_, record);
+          records_.erase(record);
+          break;
+        case 1:
+          source_.documents[record] = RandomDocument(random_);
+          index_.TouchDocument(at_, record);
+          touched_.insert(record);
+          break;
+        default:
+          Put(record);
+      }
+    }
+    touched_.clear();
+    index_.Commit(at_);
+    if (random_.OneIn(8)) index_.Compact();
+  }
+
+  void Check(int filters) {
+    const auto view = *index_.At(at_);
+    for (int i = 0; i < filters; ++i) {
+      const Filter filter = RandomFilter(random_, 3);
+      if (random_.OneIn(4)) REQUIRE(view.BuildCaches(filter, source_).ok());
+      std::vector<RecordNumber> expected;
+      for (const auto& [record, metadata] : records_) {
+        if (Means(filter, metadata, source_.documents[record])) expected.push_back(record);
+      }
+      const auto matched = view.Match(filter, source_);
+      REQUIRE(matched.ok());
+      cases += records_.size();
+      if (matched->ToVector() != expected) REQUIRE(matched->ToVector() == expected);
+    }
+  }
+
+  uint64_t cases = 0;
+
+ private:
+  void Put(RecordNumber record) {
+    records_[record] = RandomMetadata(random_);
+    source_.documents[record] = RandomDocument(random_);
+    index_.Put(at_, record, &records_[record]);
+    touched_.insert(record);
+  }
+
+  Random& random_;
+  AttributeIndex index_;
+  MapSource source_;
+  std::map<RecordNumber, Metadata> records_;
+  std::set<RecordNumber> touched_;  // by the open commit
+  RecordNumber last_ = 0;
+  Sequence at_ = 0;
+};
+
+TEST_CASE("filter: caches of columns and of documents change no answer, through a history",
+          "[daemon][index][filter]") {
+  const uint64_t seed = TestSeed();
+  CAPTURE(seed);
+  Random random(seed);
+  CachedHistory history(random);
+  for (int commit = 0; commit < 16; ++commit) {
+    CAPTURE(commit);
+    history.Commit();
+    history.Check(20);
+  }
+  REQUIRE(history.cases > 500'000);
+}
+
+TEST_CASE("filter: a view that is older than the caches reads its own sequence",
+          "[daemon][index][filter]") {
+  AttributeIndex index;
+  MapSource before, after;
+  const Metadata old_metadata = {{"n", int64_t{1}}}, new_metadata = {{"n", int64_t{2}}};
+  for (RecordNumber record = 1; record <= 3'000; ++record) {
+    index.Put(1, record, &old_metadata);
+    before.documents[record] = "an ocelot";
+  }
+  index.Commit(1);
+  const auto old_view = *index.At(1);
+  for (RecordNumber record = 1; record <= 3'000; record += 2) {
+    index.Put(2, record, &new_metadata);
+    after.documents[record] = "a quokka";
+    after.documents[record + 1] = "an ocelot";
+  }
+  index.Commit(2);
+  const auto new_view = *index.At(2);
+  Filter number, text, both;
+  number.op = FilterOp::kEq;
+  number.key = "n";
+  number.operand = int64_t{1};
+  text.op = FilterOp::kDocumentContains;
+  text.text = "ocelot";
+  both.op = FilterOp::kAnd;
+  both.children = {number, text};
+  // The newer builds: rows that it does not see any more stay open for the older.
+  REQUIRE(new_view.CacheBytesWanted(both) > 0);
+  REQUIRE(new_view.BuildCaches(both, after).ok());
+  REQUIRE(new_view.CacheBytesWanted(both) == 0);
+  REQUIRE(new_view.Match(both, after)->Count() == 1'500);
+  REQUIRE(old_view.Match(both, before)->Count() == 3'000);
+  after.read = 0;
+  text.text = "wombat";
+  REQUIRE(new_view.Match(text, after)->empty());
+  REQUIRE(after.read < 100);  // chance, not all
 }
 
 TEST_CASE("filter: integers and floats compare by exact value", "[daemon][index][filter]") {

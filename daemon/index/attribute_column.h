@@ -1,0 +1,74 @@
+// All values of one key, sorted: from a value, or a range of them, to the rows that have it. A
+// cache over AttributeRows for rows below some count, dead ones included; filters test newer rows
+// one by one. Threads: a value that is shared as const; Extended() makes the next one beside it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "daemon/index/attribute_rows.h"
+#include "daemon/index/row_bits.h"
+#include "daemon/model/filter.h"
+
+namespace pannier::index {
+
+class ScalarSet;
+
+class AttributeColumn {
+ public:
+  // `old` (null: nothing) with the rows up to `end`, which must have been published to the caller.
+  static std::shared_ptr<const AttributeColumn> Extended(const AttributeColumn* old,
+                                                         const AttributeRows& rows, uint32_t key,
+                                                         uint32_t end);
+
+  uint32_t covered() const { return covered_; }
+  uint64_t bytes() const;
+  // About what one row with a value costs.
+  static constexpr uint64_t kRowBytes = sizeof(int64_t) + sizeof(uint32_t);
+
+  // Adds the rows whose scalar is one of `operands` (`set` is the same, ready to be asked).
+  void AddScalars(std::span<const model::Scalar> operands, const ScalarSet& set,
+                  const StringDictionary& strings, RowBits* found) const;
+  // Adds the rows whose array holds one of them.
+  void AddArrays(std::span<const model::Scalar> operands, const ScalarSet& set,
+                 const StringDictionary& strings, RowBits* found) const;
+  // Adds the rows whose scalar number is greater (kGt) and so on than `operand`.
+  void AddCompared(model::FilterOp comparison, const model::Scalar& operand, RowBits* found) const;
+
+ private:
+  // Ascending by value; rows in no particular order beyond that.
+  template <typename T>
+  struct Values {
+    std::vector<T> values;
+    std::vector<uint32_t> rows;
+    uint64_t bytes() const {
+      return values.capacity() * sizeof(T) + rows.capacity() * sizeof(uint32_t);
+    }
+    void Merge(std::vector<std::pair<T, uint32_t>>* fresh);
+    void AddRange(size_t begin, size_t end, RowBits* found) const;
+    void AddEqual(const T& value, RowBits* found) const;
+  };
+  struct Fresh;
+  struct Side {
+    Values<uint8_t> booleans;
+    Values<int64_t> integers;
+    Values<double> reals;  // without NaN, which equals nothing
+    Values<const StringDictionary::Entry*> strings;
+    uint64_t bytes() const;
+    uint64_t count() const;
+    void Merge(Fresh* fresh);
+    void Add(std::span<const model::Scalar> operands, const ScalarSet& set,
+             const StringDictionary& strings, RowBits* found) const;
+    void AddOne(const model::Scalar& operand, const StringDictionary& strings,
+                RowBits* found) const;
+    void AddAll(const ScalarSet& set, RowBits* found) const;
+  };
+
+  uint32_t covered_ = 0;
+  Side scalars_, elements_;
+};
+
+}  // namespace pannier::index
