@@ -36,6 +36,12 @@ std::string RandomText(Random& random, size_t words) {
   return text;
 }
 
+// Where the character begins that `at` is in: what is looked for is UTF-8, as documents are.
+size_t CharacterAt(const std::string& text, size_t at) {
+  while (at > 0 && at < text.size() && (static_cast<uint8_t>(text[at]) & 0xC0) == 0x80) --at;
+  return at;
+}
+
 std::shared_ptr<const TextSignatures> Sign(Random& random,
                                            const std::vector<std::string>& documents) {
   auto signatures = std::make_shared<const TextSignatures>();
@@ -72,8 +78,9 @@ TEST_CASE("signatures: no document that contains a text or matches a pattern is 
   const auto signatures = Sign(random, documents);
   for (int i = 0; i < 200; ++i) {
     const std::string& from = documents[random.Below(documents.size())];
-    const size_t at = random.Below(from.size() + 1);
-    const std::string piece = from.substr(at, random.Below(12));
+    const size_t at = CharacterAt(from, random.Below(from.size() + 1));
+    const size_t end = CharacterAt(from, std::min(from.size(), at + random.Below(12)));
+    const std::string piece = from.substr(at, end - at);
     CAPTURE(piece);
     RequireNoneMissed(*signatures, TextMatcher::Literal(piece), documents);
   }
