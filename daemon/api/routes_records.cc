@@ -1,4 +1,6 @@
 // add, update, upsert, delete, count, get, query: parse, check, ask the store, write the answer.
+#include <nlohmann/json.hpp>
+
 #include "daemon/api/answers.h"
 #include "daemon/api/body.h"
 #include "daemon/api/errors.h"
@@ -8,6 +10,7 @@
 #include "daemon/api/routes.h"
 #include "daemon/api/target.h"
 #include "daemon/model/configuration.h"
+#include "lib/json/cold.h"
 #include "lib/json/writer.h"
 
 namespace pannier::api {
@@ -69,6 +72,32 @@ class RecordRoutes {
     WithInclude<model::QueryRequest> parsed = TRY(ParseBodyWith(call, ParseQuery));
     const auto queries = parsed.request.count;
     return Read(call, std::move(parsed), queries, &store::Store::Query);
+  }
+
+  // Ours: how the query would be answered, and why.
+  Result<http::Response> Explain(const Call& call) const {
+    const WithInclude<model::QueryRequest> parsed = TRY(ParseBodyWith(call, ParseQuery));
+    const Target target = TRY(FindTarget(stores_, call));
+    TRY(CheckFilter(target, parsed.request.selection));
+    const store::Explanation told =
+        TRY(target.store->Explain(target.id, parsed.request, call.context));
+    nlohmann::json searches = nlohmann::json::array();
+    for (const index::SearchReport& search : told.searches) {
+      const bool walked = search.plan == index::SearchReport::Plan::kGraph;
+      searches.push_back({{"plan", walked ? "graph" : "scan"},
+                          {"why", search.why},
+                          {"candidates", search.candidates},
+                          {"distances_computed", search.distances_computed},
+                          {"graph_nodes", search.graph_nodes},
+                          {"tail", search.tail},
+                          {"ef", search.ef}});
+    }
+    return JsonAnswer(
+        json::Dump({{"sequence", told.sequence},
+                    {"vectors", told.in_memory ? "memory" : "file"},
+                    {"selected", told.selected ? nlohmann::json(*told.selected) : nlohmann::json()},
+                    {"documents_undecided", told.undecided},
+                    {"searches", std::move(searches)}}));
   }
 
   Result<http::Response> IndexingStatus(const Call& call) const {
@@ -146,6 +175,9 @@ void AddRecordRoutes(const RouteContext& context, Router* router) {
       [routes](const Call& call) { return routes.Get(call); });
   add("POST", "query", BodyRule::kRecords, Scope::kRead,
       [routes](const Call& call) { return routes.Query(call); });
+  router->Add({"POST", "/pannier/v1/stores/{tenant}/{database}/collections/{collection}/explain",
+               BodyRule::kRecords, Scope::kRead,
+               [routes](const Call& call) { return routes.Explain(call); }});
   add("GET", "count", BodyRule::kNone, Scope::kRead,
       [routes](const Call& call) { return routes.Count(call); });
   add("GET", "indexing_status", BodyRule::kNone, Scope::kRead,

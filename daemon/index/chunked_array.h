@@ -57,6 +57,17 @@ class ChunkedArray {
     bytes_.store(CountBytes(), std::memory_order_relaxed);
   }
 
+  // The same for rows that the caller fills: they hold anything until then.
+  void ExtendUnset(uint32_t rows) {
+    CHECK(rows <= kRowsMax);
+    while (rows_ < rows) {
+      const Place place = PlaceOf(rows_);
+      if (chunks_[place.chunk] == nullptr) Allocate(place.chunk);
+      rows_ += std::min(rows - rows_, RunLength(rows_));
+    }
+    bytes_.store(CountBytes(), std::memory_order_relaxed);
+  }
+
   // Bytes that the rows make resident. Any thread.
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 

@@ -117,6 +117,28 @@ void Codes::Put(uint32_t row, std::span<const float> vector, float inverse_norm)
   *heads_[row] = head;
 }
 
+Status Codes::Save(uint32_t count, ByteSink& sink) const {
+  for (uint32_t row = 0; row < count;) {
+    const uint32_t run = std::min(count - row, ChunkedArray<uint8_t>::RunLength(row));
+    TRY(sink.WriteArray(codes_[row], run * codes_.width()));
+    TRY(sink.WriteArray(heads_[row], run));
+    row += run;
+  }
+  return {};
+}
+
+Status Codes::Load(uint32_t count, ByteSource& source) {
+  codes_.ExtendUnset(count);
+  heads_.ExtendUnset(count);
+  for (uint32_t row = 0; row < count;) {
+    const uint32_t run = std::min(count - row, ChunkedArray<uint8_t>::RunLength(row));
+    TRY(source.ReadArray(codes_[row], run * codes_.width()));
+    TRY(source.ReadArray(heads_[row], run));
+    row += run;
+  }
+  return {};
+}
+
 CodedQuery Codes::Encode(std::span<const float> query) const {
   CodedQuery coded;
   coded.code.assign(codes_.width(), 0);

@@ -17,6 +17,7 @@
 #include <span>
 #include <vector>
 
+#include "daemon/index/byte_stream.h"
 #include "daemon/index/chunked_array.h"
 #include "daemon/index/code_kernels.h"
 #include "daemon/model/collection.h"
@@ -43,6 +44,10 @@ class Codes {
 
   // `inverse_norm` as InverseNorm() gives it; used under cosine only.
   void Put(uint32_t row, std::span<const float> vector, float inverse_norm);
+
+  // Rows below `count`: to a saved index, and from it, as the first rows here.
+  Status Save(uint32_t count, ByteSink& sink) const;
+  Status Load(uint32_t count, ByteSource& source);
 
   // `query` as floats, of unit length under cosine.
   CodedQuery Encode(std::span<const float> query) const;

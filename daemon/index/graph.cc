@@ -168,6 +168,26 @@ Result<std::shared_ptr<const Graph>> Graph::Build(const model::HnswParameters& p
   }
 }
 
+Status Graph::Save(ByteSink& sink) const {
+  const uint32_t head[3] = {links_.upper_max(), links_.limit(), size_};
+  TRY(sink.WriteArray(head, 3));
+  return links_.Save(sink);
+}
+
+Result<std::shared_ptr<const Graph>> Graph::Load(const model::HnswParameters& parameters,
+                                                 std::shared_ptr<const Codes> codes, uint32_t rows,
+                                                 ByteSource& source) {
+  uint32_t head[3];
+  TRY(source.ReadArray(head, 3));
+  const auto [max_links, limit, size] = head;
+  if (max_links != UsableLinks(parameters.max_neighbors) || limit > rows || size > limit ||
+      size == 0) {
+    return Corruption("saved index: its graph is of another shape");
+  }
+  GraphLinks links = TRY(GraphLinks::Load(max_links, limit, source));
+  return std::shared_ptr<const Graph>(new Graph(std::move(codes), std::move(links), size));
+}
+
 uint64_t Graph::Search(const CodedQuery& query, uint32_t ef, std::vector<Candidate>* found) const {
   found->clear();
   if (size_ == 0) return 0;

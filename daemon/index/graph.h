@@ -40,6 +40,13 @@ class Graph {
                                                     std::span<const uint32_t> rows, uint32_t limit,
                                                     std::stop_token stop);
 
+  // To a saved index, and from it; `codes` are those it was built of.
+  //   kCorruption  what was saved is no graph of these parameters
+  Status Save(ByteSink& sink) const;
+  static Result<std::shared_ptr<const Graph>> Load(const model::HnswParameters& parameters,
+                                                   std::shared_ptr<const Codes> codes,
+                                                   uint32_t rows, ByteSource& source);
+
   // About `ef` nodes near the query with their distances by codes, ascending. Returns how many
   // distances were computed.
   uint64_t Search(const CodedQuery& query, uint32_t ef, std::vector<Candidate>* found) const;

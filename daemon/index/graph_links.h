@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/index/byte_stream.h"
 #include "daemon/index/huge_pages.h"
 #include "lib/core/check.h"
 
@@ -77,6 +78,11 @@ class GraphLinks {
     return list.first(static_cast<size_t>(end - list.begin()));
   }
 
+  // To a saved index, and from it. Load() leaves nothing that a walk could trip over.
+  //   kCorruption  links lead to nowhere
+  Status Save(ByteSink& sink) const;
+  static Result<GraphLinks> Load(uint32_t max_links, uint32_t limit, ByteSource& source);
+
   uint32_t upper_max() const { return upper_max_; }
   uint32_t base_max() const { return base_max_; }
   uint64_t bytes() const {
@@ -88,6 +94,9 @@ class GraphLinks {
   uint32_t top_level = 0;
 
  private:
+  bool IsSound() const;
+  bool IsListSound(uint32_t node, uint32_t level) const;
+
   uint32_t upper_max_;  // M
   uint32_t base_max_;   // 2M
   std::vector<uint32_t, CacheLineAllocator<uint32_t>> base_;

@@ -21,18 +21,20 @@ double Share(uint64_t part, uint64_t whole) {
 }  // namespace
 
 PlanChoice ChoosePlan(const PlanInput& in) {
-  if (!in.has_graph || in.graph_nodes == 0 || in.candidates <= in.graph_threshold) return {};
-  if (in.k == 0 || in.k >= in.candidates) return {};
+  if (!in.has_graph || in.graph_nodes == 0) return {false, 0, "no graph serves this sequence"};
+  if (in.candidates <= in.graph_threshold) return {false, 0, "few may be returned"};
+  if (in.k == 0 || in.k >= in.candidates) return {false, 0, "all that may be returned are wanted"};
   // Of the nodes a walk finds, this share lives, and this share of those may be returned.
   const double lives = Share(in.live - std::min(in.live, in.tail), in.graph_nodes);
   const double share = lives * Share(in.candidates, in.live);
-  if (share <= 0) return {};
+  if (share <= 0) return {false, 0, "nothing in the graph may be returned"};
   const double wanted = static_cast<double>(std::max(in.ef_search, in.k));
   const double ef = share >= 1 ? wanted : wanted / share * kOverfetch;
   const double walk = ef * kDistancesPerEf * kWalkPenalty + static_cast<double>(in.tail);
   const double scan = static_cast<double>(in.candidates);
-  if (walk >= scan) return {};
-  return {true, static_cast<uint32_t>(std::min(ef, static_cast<double>(in.graph_nodes)))};
+  if (walk >= scan) return {false, 0, "a scan costs less than the walk"};
+  const double nodes = std::min(ef, static_cast<double>(in.graph_nodes));
+  return {true, static_cast<uint32_t>(nodes), "the walk costs less than a scan"};
 }
 
 }  // namespace pannier::index

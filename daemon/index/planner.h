@@ -19,6 +19,7 @@ struct PlanInput {
 struct PlanChoice {
   bool use_graph = false;
   uint32_t ef = 0;  // nodes to ask of the graph, when it is used
+  const char* why = "";
 };
 
 // Exact when nothing else can be, or when it is the cheaper one by the cost model in planner.cc.

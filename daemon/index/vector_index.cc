@@ -74,12 +74,13 @@ std::vector<uint32_t> VisibleRows(const VectorRows& rows, const VersionedRows::L
 
 struct VectorIndex::View::Pinned {
   std::shared_ptr<const VectorRows> rows;
+  std::shared_ptr<VectorRows> fillable;       // the same, for who fills in floats
   std::shared_ptr<const SealedGraph> sealed;  // may be null
   VersionedRows::Look look;
   uint32_t graph_threshold = 0;
 
   // `codable`: codes say something about the query.
-  PlanChoice Choose(const SearchRequest& request, bool codable) const;
+  PlanChoice Choose(const SearchRequest& request, bool codable, SearchReport* report) const;
   uint64_t ScanAll(const SearchRequest& request, const QueryDistance& distance, TopK* top) const;
   // False when what the walk found is too little to be trusted; `top` is then of no use.
   bool WalkGraph(const SearchRequest& request, uint32_t ef, const QueryDistance& distance,
@@ -89,7 +90,8 @@ struct VectorIndex::View::Pinned {
   uint64_t Rerank(std::span<const Candidate> found, const QueryDistance& distance, TopK* top) const;
 };
 
-PlanChoice VectorIndex::View::Pinned::Choose(const SearchRequest& request, bool codable) const {
+PlanChoice VectorIndex::View::Pinned::Choose(const SearchRequest& request, bool codable,
+                                             SearchReport* report) const {
   PlanInput input;
   input.live = look.live;
   input.candidates = request.allowed ? std::min(request.allowed->Count(), look.live) : look.live;
@@ -101,7 +103,13 @@ PlanChoice VectorIndex::View::Pinned::Choose(const SearchRequest& request, bool 
     input.graph_nodes = sealed->graph->size();
     input.tail = look.end - std::min(look.end, sealed->covered);
   }
-  return ChoosePlan(input);
+  const PlanChoice choice = ChoosePlan(input);
+  report->candidates = input.candidates;
+  report->graph_nodes = input.graph_nodes;
+  report->tail = input.tail;
+  report->ef = choice.ef;
+  report->why = choice.why;
+  return choice;
 }
 
 uint64_t VectorIndex::View::Pinned::ScanAll(const SearchRequest& request,
@@ -163,13 +171,14 @@ std::vector<Neighbor> VectorIndex::View::Search(const SearchRequest& request,
   SearchReport done;
   std::vector<Neighbor> found;
   if (request.k > 0 && in.look.live > 0) {
-    const QueryDistance distance(*in.rows, request.query);
-    const PlanChoice choice = in.Choose(request, std::isfinite(distance.coded().head.error));
+    const QueryDistance distance(*in.rows, request.query, request.floats);
+    const PlanChoice choice = in.Choose(request, std::isfinite(distance.coded().head.error), &done);
     TopK top(request.k);
     if (choice.use_graph &&
         in.WalkGraph(request, choice.ef, distance, &top, &done.distances_computed)) {
       done.plan = SearchReport::Plan::kGraph;
     } else {
+      if (choice.use_graph) done.why = "the walk met too few that may be returned";
       top = TopK(request.k);
       done.distances_computed += in.ScanAll(request, distance, &top);
     }
@@ -177,6 +186,35 @@ std::vector<Neighbor> VectorIndex::View::Search(const SearchRequest& request,
   }
   if (report != nullptr) *report = done;
   return found;
+}
+
+bool VectorIndex::View::IsOf(VectorSource& floats) const {
+  constexpr uint32_t kSamples = 16;
+  const VectorRows& rows = *pinned_->rows;
+  std::vector<float> vector(rows.dimension());
+  for (uint32_t i = 0; i < kSamples; ++i) {
+    // The last row is among them: it is the likeliest to differ.
+    const auto row = static_cast<uint32_t>(uint64_t{pinned_->look.end} * (i + 1) / kSamples - 1);
+    if (pinned_->look.end < kSamples || !rows.versions().Visible(pinned_->look, row)) continue;
+    if (!floats.Fetch(rows.versions().RecordOf(row), vector)) return false;
+    VectorRows probe(rows.space(), rows.dimension());
+    probe.Put(1, 1, vector);
+    const uint8_t* code = rows.codes()->code(row);
+    if (!std::equal(code, code + rows.codes()->padded(), probe.codes()->code(0))) return false;
+  }
+  return true;
+}
+
+bool VectorIndex::View::FillFloats(VectorSource& floats, uint32_t most) const {
+  VectorRows& rows = *pinned_->fillable;
+  std::vector<float> vector(rows.dimension());
+  for (uint32_t row = 0; row < rows.loaded(); ++row) {
+    if (rows.HasFloats(row) || !rows.versions().Visible(pinned_->look, row)) continue;
+    if (most-- == 0) return true;
+    if (!floats.Fetch(rows.versions().RecordOf(row), vector)) return true;
+    rows.FillFloats(row, vector);
+  }
+  return false;
 }
 
 uint64_t VectorIndex::View::live() const { return pinned_->look.live; }
@@ -191,6 +229,9 @@ class VectorIndex::Impl {
   std::shared_ptr<View::Pinned> Pin() const;
   bool WantsGraph() const;
   Status BuildGraph(std::stop_token stop);
+  Status Save(Sequence at, ByteSink& sink) const;
+  Status Load(Sequence at, ByteSource& source);
+  bool WantsFloats() const;
 
  private:
   std::shared_ptr<VectorRows> FreshRows() const {
@@ -203,7 +244,7 @@ class VectorIndex::Impl {
   std::shared_ptr<VectorRows> writer_rows_;  // the writer's; the same as rows_
 
   mutable Mutex mutex_;  // held for copies of pointers only, and for the renumbering of a graph
-  std::shared_ptr<const VectorRows> rows_ GUARDED_BY(mutex_);
+  std::shared_ptr<VectorRows> rows_ GUARDED_BY(mutex_);
   std::shared_ptr<const SealedGraph> sealed_ GUARDED_BY(mutex_);
   bool building_ GUARDED_BY(mutex_) = false;
   // What compactions did to the rows since the running build began, one after the other.
@@ -215,6 +256,7 @@ std::shared_ptr<VectorIndex::View::Pinned> VectorIndex::Impl::Pin() const {
   pinned->graph_threshold = options_.graph_threshold;
   MutexLock lock(mutex_);
   pinned->rows = rows_;
+  pinned->fillable = rows_;
   pinned->sealed = sealed_;
   return pinned;
 }
@@ -225,6 +267,7 @@ bool VectorIndex::Impl::Compact() {
   const VersionedRows::Look look = old.Last();
   const uint64_t dead = old.dead();
   if (!old.At(look.at) || dead < kCompactDeadMin || dead * 4 < dead + look.live) return false;
+  if (WantsFloats()) return false;
 
   std::shared_ptr<VectorRows> fresh = FreshRows();
   auto remap = std::make_shared<RowRemap>(look.end, kNoRow);
@@ -246,6 +289,48 @@ bool VectorIndex::Impl::Compact() {
   sealed_ = std::move(sealed);
   if (building_) remaps_.push_back(std::move(remap));
   return true;
+}
+
+// Visible rows that were loaded and have no floats yet.
+bool VectorIndex::Impl::WantsFloats() const {
+  const std::shared_ptr<View::Pinned> now = Pin();
+  const VectorRows& rows = *now->rows;
+  if (rows.loaded() == 0) return false;
+  const VersionedRows::Look look = rows.versions().Last();
+  for (uint32_t row = 0; row < rows.loaded(); ++row) {
+    if (!rows.HasFloats(row) && rows.versions().Visible(look, row)) return true;
+  }
+  return false;
+}
+
+Status VectorIndex::Impl::Save(Sequence at, ByteSink& sink) const {
+  const std::shared_ptr<View::Pinned> now = Pin();
+  const VectorRows& rows = *now->rows;
+  const std::optional<VersionedRows::Look> look = rows.versions().At(at);
+  const SealedGraph* sealed = now->sealed.get();
+  if (!look || sealed == nullptr || sealed->renumbered || sealed->valid_from > at ||
+      sealed->graph->codes() != rows.codes()) {
+    return Unavailable("save index: there is no graph of these rows");
+  }
+  TRY(rows.Save(*look, sink));
+  TRY(sink.WriteArray(&sealed->covered, 1));
+  return sealed->graph->Save(sink);
+}
+
+Status VectorIndex::Impl::Load(Sequence at, ByteSource& source) {
+  TRY(writer_rows_->Load(at, source));
+  writer_rows_->versions().Commit(at);
+  const uint32_t rows = writer_rows_->versions().Last().end;
+  auto sealed = std::make_shared<SealedGraph>();
+  TRY(source.ReadArray(&sealed->covered, 1));
+  sealed->valid_from = at;
+  sealed->graph = TRY(Graph::Load(options_.hnsw, writer_rows_->codes(), rows, source));
+  if (sealed->covered > rows || sealed->covered < sealed->graph->size()) {
+    return Corruption("saved index: its tail does not fit its graph");
+  }
+  MutexLock lock(mutex_);
+  sealed_ = std::move(sealed);
+  return {};
 }
 
 bool VectorIndex::Impl::WantsGraph() const {
@@ -320,6 +405,23 @@ std::optional<VectorIndex::View> VectorIndex::At(Sequence at) const {
 
 bool VectorIndex::WantsGraph() const { return impl_->WantsGraph(); }
 Status VectorIndex::BuildGraph(std::stop_token stop) { return impl_->BuildGraph(std::move(stop)); }
+
+bool VectorIndex::WantsFloats() const { return impl_->WantsFloats(); }
+
+bool VectorIndex::IsSavable() const {
+  const std::shared_ptr<View::Pinned> now = impl_->Pin();
+  return now->sealed != nullptr && !now->sealed->renumbered &&
+         now->sealed->graph->codes() == now->rows->codes() && !impl_->WantsGraph();
+}
+
+Status VectorIndex::Save(Sequence at, ByteSink& sink) const { return impl_->Save(at, sink); }
+
+Result<std::shared_ptr<VectorIndex>> VectorIndex::Load(Options options, Sequence at,
+                                                       ByteSource& source) {
+  auto index = std::make_shared<VectorIndex>(options);
+  TRY(index->impl_->Load(at, source));
+  return index;
+}
 
 uint64_t VectorIndex::memory_bytes() const {
   const std::shared_ptr<View::Pinned> now = impl_->Pin();

@@ -24,11 +24,14 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/index/byte_stream.h"
 #include "daemon/index/record_set.h"
 #include "daemon/model/collection.h"
 #include "lib/core/result.h"
 
 namespace pannier::index {
+
+class VectorSource;  // vector_rows.h
 
 struct Neighbor {
   RecordNumber record;
@@ -41,12 +44,17 @@ struct SearchRequest {
   uint32_t k = 10;
   const RecordSet* allowed = nullptr;  // only these; null: all that live
   uint32_t ef_search = 100;
+  VectorSource* floats = nullptr;  // needed when the index was loaded from a saved one
 };
 
 // What was done for one search; for metrics, logs and explain.
 struct SearchReport {
   enum class Plan { kExact, kGraph } plan = Plan::kExact;
   uint64_t distances_computed = 0;
+  uint64_t candidates = 0;  // that might have been returned
+  uint64_t graph_nodes = 0, tail = 0;
+  uint32_t ef = 0;  // of the walk
+  const char* why = "";
 };
 
 class VectorIndex {
@@ -64,6 +72,12 @@ class VectorIndex {
     // or no graph exists; else at the graph's recall. Fewer than k only when fewer exist.
     std::vector<Neighbor> Search(const SearchRequest& request, SearchReport* report) const;
     uint64_t live() const;  // vectors at this sequence; walks nothing
+    // Whether some vectors, drawn evenly, are coded here as `floats` has them. False: this index is
+    // of other rows.
+    bool IsOf(VectorSource& floats) const;
+    // Brings up to `most` vectors of a loaded index into memory. True: there are more. One at a
+    // time per index.
+    bool FillFloats(VectorSource& floats, uint32_t most) const;
 
    private:
     friend class VectorIndex;
@@ -101,6 +115,20 @@ class VectorIndex {
   //   kResourceExhausted  memory could not be had; the old graph serves on
   //   kUnavailable        stopped
   Status BuildGraph(std::stop_token stop);
+
+  // True when Save() is worth it: a graph of these rows serves, and no other is wanted.
+  bool IsSavable() const;
+  // What Load() needs to serve as this does at sequence `at`: codes, records, graph; no floats.
+  //   kUnavailable  there is no graph that could be saved, or `at` is not readable
+  //   others        what `sink` failed with
+  Status Save(Sequence at, ByteSink& sink) const;
+  // A new index with one committed sequence, `at`. Its floats are on disk only until somebody fills
+  // them in; until then it does not compact.
+  //   kCorruption  it is no index of these options
+  //   others       what `source` failed with
+  static Result<std::shared_ptr<VectorIndex>> Load(Options options, Sequence at,
+                                                   ByteSource& source);
+  bool WantsFloats() const;
 
   // Heap bytes owned, counted not measured: slots, graph, maps.
   uint64_t memory_bytes() const;

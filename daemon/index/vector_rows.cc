@@ -61,15 +61,66 @@ void VectorRows::Put(Sequence at, RecordNumber record, std::span<const float> ve
   }
 }
 
-QueryDistance::QueryDistance(const VectorRows& rows, std::span<const float> query)
-    : rows_(rows), kernels_(BestKernels()), query_(query) {
+Status VectorRows::Save(const VersionedRows::Look& look, ByteSink& sink) const {
+  TRY(sink.WriteArray(&look.end, 1));
+  std::vector<RecordNumber> records(look.end, 0);  // 0: dead
+  versions_.ForEachVisible(look, 0,
+                           [&](uint32_t row, RecordNumber record) { records[row] = record; });
+  TRY(sink.WriteArray(records.data(), records.size()));
+  return codes_->Save(look.end, sink);
+}
+
+Status VectorRows::Load(Sequence at, ByteSource& source) {
+  uint32_t count = 0;
+  TRY(source.ReadArray(&count, 1));
+  if (count >= ChunkedArray<float>::kRowsMax) return Corruption("saved index: too many rows");
+  std::vector<RecordNumber> records(count);
+  TRY(source.ReadArray(records.data(), records.size()));
+  for (const RecordNumber record : records) {
+    if (record == 0) {
+      versions_.AppendDead(at);
+    } else if (versions_.Newest(record) != kNoRow) {
+      return Corruption("saved index: a record is in it twice");
+    } else {
+      versions_.Append(at, record);
+    }
+  }
+  TRY(codes_->Load(count, source));
+  vectors_.ExtendUnset(count);
+  if (space_ == model::Space::kCosine) inverse_norms_.ExtendUnset(count);
+  filled_ = std::make_unique<std::atomic<uint64_t>[]>(count / 64 + 1);
+  loaded_ = count;
+  return {};
+}
+
+void VectorRows::FillFloats(uint32_t row, std::span<const float> vector) {
+  CHECK(row < loaded_ && vector.size() == dimension_);
+  std::copy(vector.begin(), vector.end(), vectors_[row]);
+  if (space_ == model::Space::kCosine) *inverse_norms_[row] = InverseNorm(vector);
+  filled_[row / 64].fetch_or(uint64_t{1} << (row % 64), std::memory_order_release);
+}
+
+QueryDistance::QueryDistance(const VectorRows& rows, std::span<const float> query,
+                             VectorSource* floats)
+    : rows_(rows), kernels_(BestKernels()), query_(query), floats_(floats) {
   CHECK(query.size() == rows.dimension());
   if (rows.space() == model::Space::kCosine) unit_query_ = Normalized(query);
   coded_ = rows.codes()->Encode(unit_query_.empty() ? query : unit_query_);
 }
 
 float QueryDistance::operator()(uint32_t row) const {
-  const float* vector = rows_.Vector(row).data();
+  const bool cosine = rows_.space() == model::Space::kCosine;
+  if (rows_.HasFloats(row)) return Of(rows_.Vector(row), cosine ? rows_.inverse_norm(row) : 1);
+  CHECK(floats_ != nullptr);
+  fetched_.resize(query_.size());
+  if (!floats_->Fetch(rows_.versions().RecordOf(row), fetched_)) {
+    return std::numeric_limits<float>::infinity();
+  }
+  return Of(fetched_, cosine ? InverseNorm(fetched_) : 1);
+}
+
+float QueryDistance::Of(std::span<const float> row, float inverse_norm) const {
+  const float* vector = row.data();
   float distance = 0;
   switch (rows_.space()) {
     case model::Space::kL2:
@@ -79,8 +130,7 @@ float QueryDistance::operator()(uint32_t row) const {
       distance = 1.0f - kernels_.dot(query_.data(), vector, query_.size());
       break;
     case model::Space::kCosine: {
-      const float cosine =
-          kernels_.dot(unit_query_.data(), vector, query_.size()) * rows_.inverse_norm(row);
+      const float cosine = kernels_.dot(unit_query_.data(), vector, query_.size()) * inverse_norm;
       distance = std::isfinite(cosine) ? std::clamp(1.0f - cosine, 0.0f, 2.0f) : cosine;
       break;
     }
@@ -90,8 +140,8 @@ float QueryDistance::operator()(uint32_t row) const {
 
 // Out of float's reach on the way, though perhaps not in the end: 1e30 squared is, the angle
 // between two such vectors is not.
-float QueryDistance::Precise(uint32_t row) const {
-  const float* vector = rows_.Vector(row).data();
+float QueryDistance::Precise(std::span<const float> row) const {
+  const float* vector = row.data();
   const size_t count = query_.size();
   double distance = 0;
   switch (rows_.space()) {
@@ -102,7 +152,7 @@ float QueryDistance::Precise(uint32_t row) const {
       distance = 1.0 - PreciseDot(query_.data(), vector, count);
       break;
     case model::Space::kCosine: {
-      const double norms = Norm(query_) * Norm(rows_.Vector(row));
+      const double norms = Norm(query_) * Norm(row);
       distance = norms == 0 ? 1.0 : 1.0 - PreciseDot(query_.data(), vector, count) / norms;
       distance = std::clamp(distance, 0.0, 2.0);
       break;

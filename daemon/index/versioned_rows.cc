@@ -28,6 +28,17 @@ uint32_t VersionedRows::Append(Sequence at, RecordNumber record) {
   return row;
 }
 
+void VersionedRows::AppendDead(Sequence at) {
+  Open(at);
+  rows_.Extend(end_ + 1);
+  Row& made = *rows_[end_];
+  made.died.store(0, std::memory_order_relaxed);
+  made.born = at;
+  made.record = 0;
+  made.previous = kNoRow;
+  ++end_;
+}
+
 void VersionedRows::Kill(Sequence at, RecordNumber record) {
   Open(at);
   const uint32_t row = Newest(record);

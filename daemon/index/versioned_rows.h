@@ -38,6 +38,8 @@ class VersionedRows {
   // --- writer: one open sequence at a time, larger than the last committed one ---
   // A new row for `record`; its older row, if it lives, dies at `at`. Returns the row's number.
   uint32_t Append(Sequence at, RecordNumber record);
+  // A row of nobody, dead since ever, that takes a number.
+  void AppendDead(Sequence at);
   // `record` has no row from `at` on. Unknown or dead ones are ignored.
   void Kill(Sequence at, RecordNumber record);
   void Commit(Sequence at);

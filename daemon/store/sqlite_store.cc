@@ -37,6 +37,7 @@ SqliteStore::SqliteStore(const std::string& folder, const StoreOptions& options,
       name_(std::move(name)),
       host_(host),
       files_(files),
+      kept_(files, folder),
       readers_({path_, options.sqlite_vfs, options.readers_per_store_max}),
       queue_({options.writes_queued_max, options.commit_bytes_max},
              [this](const std::vector<WriteQueue::Write*>& writes) { CommitAll(writes); }) {}
@@ -58,6 +59,7 @@ Status SqliteStore::Start() {
   shrink_wanted_ = TRY(writer_->connection().QueryInt("PRAGMA freelist_count")) > 0;
   writer_->connection().OnWalCommit([this](int pages) { OnLog(static_cast<uint64_t>(pages)); });
   sequence_.store(writer_->sequence(), std::memory_order_release);
+  kept_.Sweep(*published_.Get());
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "daemon/store/collection_map.h"
+#include "daemon/store/index_keeper.h"
 #include "daemon/store/read_pace.h"
 #include "daemon/store/reader_pool.h"
 #include "daemon/store/selection.h"
@@ -51,6 +52,8 @@ class SqliteStore final : public Store {
              const CallContext& call) override;
   Status Query(const Uuid& id, const model::QueryRequest& request,
                const model::RecordVisitor& visit, const CallContext& call) override;
+  Result<Explanation> Explain(const Uuid& id, const model::QueryRequest& request,
+                              const CallContext& call) override;
   Result<CollectionStatus> Describe(const Uuid& id, const CallContext& call) override;
 
   Status Flush(const CallContext& call) override;
@@ -64,6 +67,8 @@ class SqliteStore final : public Store {
   // Moves a grown log into the file, compacts caches, asks for graphs. Called now and then by the
   // upkeep thread.
   void Upkeep();
+  // Saves the index of every collection that has one worth it, as of the last commit.
+  void SaveIndexes();
   void DropCaches();
   // The database is deleted and its file about to go: reads that would open it anew find nothing.
   void MarkDeleted() { deleted_.store(true, std::memory_order_relaxed); }
@@ -121,6 +126,7 @@ class SqliteStore final : public Store {
   Status Shrink(SteadyTime until);      // by the leader of the queue
   Result<uint64_t> FileBytes() const;
   Status VacuumInSteps(const CallContext& call);
+  void FillFloats(const Uuid& id);
   Status AwaitGraph(const CollectionEntry& entry, const CallContext& call);
 
   // --- pins (store_pin.cc) ---
@@ -134,15 +140,19 @@ class SqliteStore final : public Store {
 
   Result<CollectionEntry> EntryOf(const Uuid& id) const;
   Status LoadVectors(const CollectionEntry& entry, const CallContext& call);
+  Status FillVectors(const CollectionEntry& entry, const CallContext& call);
   Status LoadAttributes(const CollectionEntry& entry, const CallContext& call);
   Status GetPinned(const Uuid& id, const model::GetRequest& request,
                    const model::RecordVisitor& visit, const CallContext& call);
+  // `explain` (may be null) is told how; then no record is fetched.
   Status QueryPinned(const Uuid& id, const model::QueryRequest& request,
-                     const model::RecordVisitor& visit, const CallContext& call);
+                     const model::RecordVisitor& visit, Explanation* explain,
+                     const CallContext& call);
   Result<std::vector<std::vector<index::Neighbor>>> Search(Look& look,
                                                            const model::QueryRequest& request,
                                                            uint32_t first, uint32_t count,
-                                                           Selected* selected, ReadPace& pace);
+                                                           Selected* selected, Explanation* explain,
+                                                           ReadPace& pace);
   Status BuildFilterCaches(Look& look, const model::Selection& selection, ReadPace& pace);
   Result<bool> LoadFor(const CollectionEntry& entry, bool vectors, bool attributes,
                        const CallContext& call);
@@ -157,6 +167,7 @@ class SqliteStore final : public Store {
   StoreHost& host_;
   file::FileSystem& files_;
   PublishedCollections published_;
+  IndexKeeper kept_;
   std::atomic<index::Sequence> sequence_{0};  // of the last commit that every cache knows
   Log log_;
   std::atomic<bool> shrink_wanted_{false};  // pages of a dropped collection are in the file still

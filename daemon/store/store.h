@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "daemon/index/record_set.h"
+#include "daemon/index/vector_index.h"
 #include "daemon/model/collection.h"
 #include "daemon/model/configuration.h"
 #include "daemon/model/records.h"
@@ -73,6 +74,15 @@ struct CollectionStatus {
   uint64_t indexed =
       0;  // records that a graph covers; small collections need none and count as indexed
   uint64_t tail = 0;  // records searched exactly until a graph covers them
+};
+
+// How a query would be answered.
+struct Explanation {
+  index::Sequence sequence = 0;
+  bool in_memory = false;            // vectors are; else they are searched in the file
+  std::optional<uint64_t> selected;  // records that ids and filter leave; nothing: no condition
+  uint64_t undecided = 0;            // of them, whose documents were yet to be looked at
+  std::vector<index::SearchReport> searches;  // one per query, of the last that was made for it
 };
 
 class Store {
@@ -122,6 +132,9 @@ class Store {
   //   kNotFound         also "… Error finding id …": ids without a filter name an unknown record
   virtual Status Query(const Uuid& id, const model::QueryRequest& request,
                        const model::RecordVisitor& visit, const CallContext& call) = 0;
+  // Answers the query without fetching records, and tells how. Errors as Query().
+  virtual Result<Explanation> Explain(const Uuid& id, const model::QueryRequest& request,
+                                      const CallContext& call) = 0;
   virtual Result<CollectionStatus> Describe(const Uuid& id, const CallContext& call) = 0;
 
   // --- upkeep ---

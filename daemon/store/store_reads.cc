@@ -7,6 +7,7 @@
 #include "daemon/store/selection.h"
 #include "daemon/store/sqlite_store.h"
 #include "daemon/store/text_search.h"
+#include "lib/core/log.h"
 
 namespace pannier::store {
 
@@ -72,18 +73,6 @@ bool WaitUntilPublished(const std::atomic<index::Sequence>& published, index::Se
 
 }  // namespace
 
-// Loads the caches that the read will need and that fit. False when the vectors find no room: they
-// are then searched in the file.
-Result<bool> SqliteStore::LoadFor(const CollectionEntry& entry, bool vectors, bool attributes,
-                                  const CallContext& call) {
-  if (attributes && entry.indexes->attributes() == nullptr) TRY(LoadAttributes(entry, call));
-  if (!vectors || entry.indexes->vectors() != nullptr) return true;
-  const Status loaded = LoadVectors(entry, call);
-  if (loaded.Is(Errc::kResourceExhausted)) return false;
-  TRY(Status(loaded));
-  return true;
-}
-
 // A reader is taken only once the caches are there: who waits for them must not keep others from
 // reading rows.
 Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool attributes,
@@ -118,7 +107,9 @@ Status SqliteStore::BuildFilterCaches(Look& look, const model::Selection& select
                                       ReadPace& pace) {
   if (!selection.filter || selection.ids || !look.attributes) return {};
   const uint64_t wanted = look.attributes->CacheBytesWanted(*selection.filter);
-  if (wanted == 0 || !host_.MakeRoom(wanted)) return {};
+  // Never in place of what this very query needs.
+  if (wanted == 0 || memory_bytes() + wanted > options_.memory_budget_bytes) return {};
+  if (!host_.MakeRoom(wanted)) return {};
   TableDocuments documents(look.table(), pace);
   return look.attributes->BuildCaches(*selection.filter, documents);
 }
@@ -167,13 +158,23 @@ Status SqliteStore::GetPinned(const Uuid& id, const model::GetRequest& request,
 
 Status SqliteStore::Query(const Uuid& id, const model::QueryRequest& request,
                           const model::RecordVisitor& visit, const CallContext& call) {
-  Status queried = QueryPinned(id, request, visit, call);
+  Status queried = QueryPinned(id, request, visit, nullptr, call);
   if (!queried.ok()) TRY(EntryOf(id));
   return Watched(std::move(queried));
 }
 
+Result<Explanation> SqliteStore::Explain(const Uuid& id, const model::QueryRequest& request,
+                                         const CallContext& call) {
+  Explanation explanation;
+  Status queried = QueryPinned(id, request, {}, &explanation, call);
+  if (!queried.ok()) TRY(EntryOf(id));
+  TRY(Watched(std::move(queried)));
+  return explanation;
+}
+
 Status SqliteStore::QueryPinned(const Uuid& id, const model::QueryRequest& request,
-                                const model::RecordVisitor& visit, const CallContext& call) {
+                                const model::RecordVisitor& visit, Explanation* explain,
+                                const CallContext& call) {
   Look look = TRY(LookAt(id, true, request.selection.filter.has_value(), call));
   const model::Collection& collection = *look.entry.info;
   if (!collection.dimension) return {};
@@ -191,13 +192,19 @@ Status SqliteStore::QueryPinned(const Uuid& id, const model::QueryRequest& reque
   if (selected.unknown_ids && !request.selection.filter) {
     return NotFound("Error executing plan: Internal error: Error finding id");
   }
+  if (explain != nullptr) {
+    explain->sequence = look.at;
+    explain->in_memory = look.vectors.has_value();
+    if (selected.records) explain->selected = selected.records->Count();
+    if (selected.division) explain->undecided = selected.division->undecided.Count();
+  }
   if (request.n_results == 0) return {};
   const uint32_t group = look.vectors ? 1 : GroupOf(request);
   for (uint32_t first = 0; first < request.count; first += group) {
     TRY(pace.Look());
     const uint32_t count = std::min(group, request.count - first);
-    const auto neighbors = TRY(Search(look, request, first, count, &selected, pace));
-    for (uint32_t q = 0; q < neighbors.size(); ++q) {
+    const auto neighbors = TRY(Search(look, request, first, count, &selected, explain, pace));
+    for (uint32_t q = 0; q < neighbors.size() && explain == nullptr; ++q) {
       for (const index::Neighbor& neighbor : neighbors[q]) {
         TRY(pace.Next());
         TRY(Fetch(table, neighbor.record, request.include, first + q, neighbor.distance, visit));
@@ -210,7 +217,7 @@ Status SqliteStore::QueryPinned(const Uuid& id, const model::QueryRequest& reque
 // The nearest of `count` queries from number `first` on.
 Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
     Look& look, const model::QueryRequest& request, uint32_t first, uint32_t count,
-    Selected* selected, ReadPace& pace) {
+    Selected* selected, Explanation* explain, ReadPace& pace) {
   const model::Collection& collection = *look.entry.info;
   const uint32_t dimension = *collection.dimension;
   const auto queries =
@@ -219,6 +226,7 @@ Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
   std::vector<std::vector<index::Neighbor>> neighbors;
   bool used_graph = false;
   TableDocuments documents(look.table(), pace);
+  TableVectors floats(look.table());
   if (look.vectors) {
     TextSearch by_text(*look.vectors, selected, documents);
     for (uint32_t q = 0; q < count; ++q) {
@@ -226,9 +234,10 @@ Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
       const index::RecordSet* allowed = selected->records ? &*selected->records : nullptr;
       index::SearchReport report;
       const index::SearchRequest wanted{query, request.n_results, allowed,
-                                        collection.hnsw.ef_search};
+                                        collection.hnsw.ef_search, &floats};
       neighbors.push_back(selected->division ? TRY(by_text.Search(wanted, &report))
                                              : look.vectors->Search(wanted, &report));
+      if (explain != nullptr) explain->searches.push_back(report);
       used_graph = used_graph || report.plan == index::SearchReport::Plan::kGraph;
     }
   } else {
@@ -237,6 +246,7 @@ Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
     const index::VectorIndex::Options options{collection.hnsw, dimension, options_.graph_threshold};
     neighbors = TRY(SearchRows(look.table(), options, queries, request.n_results, allowed, pace));
   }
+  TRY(floats.status());
   host_.OnSearch(used_graph, std::chrono::steady_clock::now() - begin);
   return neighbors;
 }
@@ -253,6 +263,19 @@ Result<CollectionStatus> SqliteStore::Describe(const Uuid& id, const CallContext
   status.indexed = small ? status.records : status.records - status.tail;
   if (small) status.tail = 0;
   return status;
+}
+
+// Vectors of a loaded index come to memory some at a time, so that upkeep has time for others.
+void SqliteStore::FillFloats(const Uuid& id) {
+  constexpr uint32_t kAtOnce = 20'000;
+  constexpr auto kPatience = std::chrono::seconds(2);
+  CallContext call{SystemClock().Steady() + kPatience};
+  Result<Look> look = LookAt(id, true, false, call);
+  if (!look.ok() || !look->vectors) return;  // the next round tries again
+  TableVectors floats(look->table());
+  look->vectors->FillFloats(floats, kAtOnce);
+  const Status watched = Watched(floats.status());
+  if (!watched.ok()) LogWarn("vectors stay on disk").Add("error", watched.error().what);
 }
 
 Status SqliteStore::Warm(const CallContext& call) {

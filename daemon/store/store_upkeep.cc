@@ -4,6 +4,7 @@
 
 #include "daemon/store/sqlite_store.h"
 #include "daemon/store/store_file.h"
+#include "lib/core/log.h"
 
 namespace pannier::store {
 namespace {
@@ -107,6 +108,7 @@ Result<uint64_t> SqliteStore::Compact(const CallContext& call) {
 Status SqliteStore::RebuildIndexes(const CallContext& call) {
   DropIndexes();
   const auto map = published_.Get();  // held while it is walked
+  for (const auto& [id, entry] : map->entries()) kept_.Remove(id);
   for (const auto& [id, entry] : map->entries()) {
     const Status attributes = LoadAttributes(entry, call);
     if (attributes.Is(Errc::kNotFound)) continue;  // it was deleted meanwhile
@@ -139,6 +141,16 @@ Status SqliteStore::AwaitGraph(const CollectionEntry& entry, const CallContext& 
   }
 }
 
+void SqliteStore::SaveIndexes() {
+  const auto map = published_.Get();  // held while it is walked
+  for (const auto& [id, entry] : map->entries()) {
+    const Status saved = kept_.Save(entry, sequence());
+    if (!saved.ok() && !saved.Is(Errc::kUnavailable)) {
+      LogWarn("index not saved").Add("error", saved.error().what);
+    }
+  }
+}
+
 void SqliteStore::Upkeep() {
   if (shrink_wanted_ && !pinned()) {
     if (!VacuumInSteps(WithoutDeadline()).ok()) return;
@@ -160,7 +172,9 @@ void SqliteStore::Upkeep() {
   for (const auto& [id, entry] : map->entries()) {
     const auto vectors = entry.indexes->vectors();
     if (vectors && vectors->WantsGraph()) host_.WantGraph(vectors);
+    if (vectors && vectors->WantsFloats()) FillFloats(id);
   }
+  kept_.SaveDue(*map, sequence(), SystemClock().Steady());
   const Status compacted = Run(
       [this]() -> Status {
         const auto map = published_.Get();  // held while it is walked

@@ -17,13 +17,18 @@ uint64_t BytesOf(const model::RecordBatch& batch) {
   return bytes;
 }
 
-// What a vector costs in memory: floats, code, links, versions.
-uint64_t VectorRowBytes(uint64_t dimension) {
+// About what the caches of a collection cost. Not of Count(): who loads may hold a read connection,
+// and must not wait for a second one.
+uint64_t VectorBytes(const CollectionEntry& entry) {
   constexpr uint64_t kLinksAndVersions = 256;
-  return dimension * (sizeof(float) + 1) + kLinksAndVersions;
+  const uint64_t of_one =
+      entry.info->dimension.value_or(0) * (sizeof(float) + 1) + kLinksAndVersions;
+  return entry.indexes->records.load(std::memory_order_relaxed) * of_one;
 }
-// About what a record's metadata costs: some keys.
-constexpr uint64_t kAttributeRowBytes = 160;
+uint64_t AttributeBytes(const CollectionEntry& entry) {
+  constexpr uint64_t kSomeKeys = 160;
+  return entry.indexes->records.load(std::memory_order_relaxed) * kSomeKeys;
+}
 
 Status CheckStop(const CallContext& call) {
   const bool stopped = call.stop != nullptr && call.stop->load(std::memory_order_relaxed);
@@ -90,8 +95,11 @@ Status SqliteStore::UpdateCollection(const Uuid& id, const CollectionChange& cha
 }
 
 Status SqliteStore::DeleteCollection(const std::string& name, const CallContext& call) {
-  return RunWithRoom([&] { return writer_->DeleteCollection(name); }, 4096, Company::kShared,
-                     Frees::kSpace, call);
+  const CollectionPtr known = FindCollection(name);
+  TRY(RunWithRoom([&] { return writer_->DeleteCollection(name); }, 4096, Company::kShared,
+                  Frees::kSpace, call));
+  if (known != nullptr) kept_.Remove(known->id);
+  return {};
 }
 
 Result<index::Sequence> SqliteStore::Write(const Uuid& id, model::WriteKind kind,
@@ -141,19 +149,45 @@ Result<uint64_t> SqliteStore::Delete(const Uuid& id, const model::Selection& sel
 // --- caches --- Both are filled by the writer between commits, so that no commit is missed. The
 // caller's deadline does not end that: a large one could else never be loaded.
 
+// Loads the caches that a read will need. False when the vectors find no room: they are then
+// searched in the file. Room is asked for once, for all of them: the one must not be dropped to
+// make room for the other. Metadata is loaded even without room, since nothing else answers a
+// filter.
+Result<bool> SqliteStore::LoadFor(const CollectionEntry& entry, bool vectors, bool attributes,
+                                  const CallContext& call) {
+  attributes = attributes && entry.indexes->attributes() == nullptr;
+  vectors = vectors && entry.indexes->vectors() == nullptr;
+  const uint64_t wanted =
+      (attributes ? AttributeBytes(entry) : 0) + (vectors ? VectorBytes(entry) : 0);
+  const bool room = wanted == 0 || host_.MakeRoom(wanted);
+  if (attributes) TRY(LoadAttributes(entry, call));
+  if (!vectors) return true;
+  if (!room) return false;
+  TRY(FillVectors(entry, call));
+  return true;
+}
+
 Status SqliteStore::LoadVectors(const CollectionEntry& entry, const CallContext& call) {
-  // Not Count(): who loads may hold a read connection, and must not wait for a second one.
-  const uint64_t records = entry.indexes->records.load(std::memory_order_relaxed);
-  if (!host_.MakeRoom(records * VectorRowBytes(entry.info->dimension.value_or(0)))) {
+  if (!host_.MakeRoom(VectorBytes(entry))) {
     return ResourceExhausted("the vectors do not fit the memory budget", "raise memory.budget");
   }
+  return FillVectors(entry, call);
+}
+
+Status SqliteStore::FillVectors(const CollectionEntry& entry, const CallContext& call) {
   const auto load = [&]() -> Status {
     if (entry.indexes->vectors() != nullptr || !entry.info->dimension) return {};
     if (!writer_->Knows(entry.info->id)) return NoCollection(entry.info->id);
     const uint32_t dimension = *entry.info->dimension;
-    auto vectors = std::make_shared<index::VectorIndex>(
-        index::VectorIndex::Options{entry.info->hnsw, dimension, options_.graph_threshold});
+    const index::VectorIndex::Options wanted{entry.info->hnsw, dimension, options_.graph_threshold};
     const index::Sequence at = writer_->sequence();
+    RecordTable& table = writer_->records(entry.info->number);
+    auto vectors = kept_.Load(entry, wanted, at, table);
+    if (vectors != nullptr) {
+      entry.indexes->PublishVectors(std::move(vectors));
+      return {};
+    }
+    vectors = std::make_shared<index::VectorIndex>(wanted);
     const auto put = [&](const Row& row) -> Status {
       TRY(CheckStop(call));
       if (row.vector.empty()) return {};
@@ -161,7 +195,6 @@ Status SqliteStore::LoadVectors(const CollectionEntry& entry, const CallContext&
       vectors->Put(at, row.number, row.vector);
       return {};
     };
-    RecordTable& table = writer_->records(entry.info->number);
     TRY(table.Scan(Columns::kVectorOnly, INT64_MAX, 0, put).Context("load vectors"));
     vectors->Commit(at);
     if (vectors->WantsGraph()) host_.WantGraph(vectors);
@@ -173,9 +206,6 @@ Status SqliteStore::LoadVectors(const CollectionEntry& entry, const CallContext&
 
 Status SqliteStore::LoadAttributes(const CollectionEntry& entry, const CallContext& call) {
   if (entry.indexes->attributes() != nullptr) return {};
-  // Others make room for it where they can. It is loaded even if they cannot: nothing else answers
-  // a filter.
-  host_.MakeRoom(entry.indexes->records.load(std::memory_order_relaxed) * kAttributeRowBytes);
   const auto load = [&]() -> Status {
     if (entry.indexes->attributes() != nullptr) return {};
     if (!writer_->Knows(entry.info->id)) return NoCollection(entry.info->id);

@@ -28,6 +28,33 @@ TEST_CASE("api: stores are listed and described", "[daemon][api]") {
   REQUIRE(api.Get("/pannier/v1/stores/default_tenant/nothing").status == 404);
 }
 
+TEST_CASE("api: a query is explained: what may be returned, which way it goes and why",
+          "[daemon][api]") {
+  ApiFixture api;
+  const std::string path = api.NewCollection("docs");
+  api.Post(path + "/add", {{"ids", {"a", "b", "c"}},
+                           {"embeddings", {{1}, {2}, {3}}},
+                           {"documents", {"an otter", "a cat", "an otter too"}},
+                           {"metadatas", {{{"n", 1}}, {{"n", 2}}, {{"n", 3}}}}});
+  const std::string id = path.substr(path.rfind('/') + 1);
+  const std::string explain = kStore + "/collections/" + id + "/explain";
+  const Tree plain = api.Post(explain, {{"query_embeddings", {{1}, {2}}}, {"n_results", 2}}).json();
+  REQUIRE(plain["vectors"] == "memory");
+  REQUIRE(plain["selected"].is_null());
+  REQUIRE(plain["searches"].size() == 2);
+  REQUIRE(plain["searches"][0]["plan"] == "scan");
+  REQUIRE(plain["searches"][0]["candidates"] == 3);
+  REQUIRE(plain["searches"][0]["why"] == "no graph serves this sequence");
+  const Tree filtered = api.Post(explain, {{"query_embeddings", {{1}}},
+                                           {"where", {{"n", {{"$gt", 1}}}}},
+                                           {"where_document", {{"$contains", "otter"}}}})
+                            .json();
+  REQUIRE(filtered["selected"] == 1);
+  REQUIRE(api.Post(explain, {{"query_embeddings", {{1, 2}}}}).status == 400);
+  REQUIRE(api.Post(kStore + "/collections/nothing/explain", {{"query_embeddings", {{1}}}}).status ==
+          400);
+}
+
 TEST_CASE("api: a store is flushed, warmed and closed by hand, and opens again when used",
           "[daemon][api]") {
   ApiFixture api;

@@ -166,6 +166,7 @@ class History {
     const model::Selection selection = history_.SomeSelection();
     const auto expected = collection_->Query(vector, k, selection);
     const auto found = pannier::store::Query(*store_, collection_->id, vector, k, selection);
+    CAPTURE(found.ok() ? "" : found.error().what);
     REQUIRE(found.ok() == expected.ok());
     if (!found.ok()) {
       REQUIRE(found.Is(expected.error().code));

@@ -1,0 +1,71 @@
+// The saved indexes of one store, below its folder's index/: when they are written, and which go.
+//
+// An index is saved once its store has been quiet for some seconds, and again only after a time in
+// proportion to its size, so that a store that is written to all day costs the disk little. A
+// sequence is part of its key: after the next commit it serves nobody until it is saved again.
+// What fails here costs speed, never an answer.
+//
+// Threads: any. Load() by the leader of the write queue; Save() by one thread at a time.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "daemon/index/vector_source.h"
+#include "daemon/store/collection_map.h"
+#include "daemon/store/index_file.h"
+#include "daemon/store/record_table.h"
+#include "lib/core/clock.h"
+#include "lib/core/mutex.h"
+
+namespace pannier::store {
+
+class IndexKeeper {
+ public:
+  // `store_folder` is the store's; `files` outlives this.
+  IndexKeeper(file::FileSystem& files, const std::string& store_folder)
+      : files_(files), folder_(store_folder + "/index") {}
+
+  // The collection's index as it was saved at exactly `at`, if what it codes are the table's rows.
+  // Null: there is none; what is of no use any more has been removed.
+  std::shared_ptr<index::VectorIndex> Load(const CollectionEntry& entry,
+                                           const index::VectorIndex::Options& options,
+                                           index::Sequence at, RecordTable& table);
+  // Saves what is worth it and due. `at` is the store's last commit.
+  void SaveDue(const CollectionMap& collections, index::Sequence at, SteadyTime now);
+  // Saves now. For tests, and before a store is known to sleep.
+  Status Save(const CollectionEntry& entry, index::Sequence at);
+  void Remove(const Uuid& id);
+  // Removes what belongs to none of these, and unfinished files.
+  void Sweep(const CollectionMap& collections);
+
+ private:
+  struct Saved {
+    index::Sequence at = 0;
+    SteadyTime again;  // not before
+  };
+  std::string PathOf(const Uuid& id) const { return folder_ + "/" + id.ToString(); }
+  bool IsQuiet(index::Sequence at, SteadyTime now);
+
+  file::FileSystem& files_;
+  const std::string folder_;
+  Mutex mutex_;
+  std::map<Uuid, Saved> saved_ GUARDED_BY(mutex_);
+  index::Sequence seen_ GUARDED_BY(mutex_) = 0;
+  SteadyTime seen_since_ GUARDED_BY(mutex_);
+};
+
+// Vectors straight from the rows, at the sequence of the table's transaction.
+class TableVectors final : public index::VectorSource {
+ public:
+  explicit TableVectors(RecordTable& table) : table_(table) {}
+  bool Fetch(RecordNumber record, std::span<float> into) override;
+  Status status() const { return failed_; }  // the first failure
+
+ private:
+  RecordTable& table_;
+  Status failed_;
+};
+
+}  // namespace pannier::store

@@ -1,0 +1,289 @@
+// Goal: a saved index answers as the one that was saved, is used for exactly its own state, and no
+// flipped bit of it is ever served. Method: small graphs, every byte of their files damaged in
+// turn.
+#include "daemon/store/index_keeper.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "daemon/store/store_file.h"
+#include "tests/daemon/index/random.h"
+#include "tests/daemon/store/fixture.h"
+
+namespace pannier::store {
+namespace {
+
+using index::Random;
+using index::SearchReport;
+using index::VectorIndex;
+
+constexpr uint32_t kRecords = 1'000;
+constexpr uint32_t kDimension = 8;
+
+// A table of random vectors, and the index over them with a graph, some dead rows and a tail.
+struct SavedWorld {
+  explicit SavedWorld(model::Space space = model::Space::kL2) {
+    options.hnsw.space = space;
+    options.hnsw.max_neighbors = 4;
+    options.dimension = kDimension;
+    options.graph_threshold = 32;
+    RecordTable::Create(connection, 1).value();
+    connection.Run("BEGIN").value();
+    vectors = std::make_shared<VectorIndex>(options);
+    for (uint32_t n = 1; n <= kRecords; ++n) Insert(1, n);
+    vectors->Commit(1);
+    vectors->BuildGraph({}).value();
+    for (uint32_t n = 1; n <= 20; ++n) Remove(2, n * 7);
+    for (uint32_t n = kRecords + 1; n <= kRecords + 9; ++n) Insert(2, n);
+    vectors->Commit(2);
+    connection.Run("COMMIT").value();
+    model::Collection info;
+    info.id = Uuid::Random();
+    info.name = "c";
+    info.hnsw = options.hnsw;
+    info.dimension = kDimension;
+    entry.info = std::make_shared<const model::Collection>(info);
+    entry.indexes = std::make_shared<CollectionIndexes>();
+    entry.indexes->records = kRecords - 11;
+    entry.indexes->PublishVectors(vectors);
+  }
+
+  void Insert(index::Sequence at, uint32_t number) {
+    const std::string id = std::to_string(number);
+    const std::vector<float> vector = random.Vector(kDimension);
+    Row row;
+    row.number = number;
+    row.id = id;
+    row.vector = vector;
+    table.Insert(row).value();
+    vectors->Put(at, number, vector);
+  }
+  void Remove(index::Sequence at, uint32_t number) {
+    table.Remove(number).value();
+    vectors->Remove(at, number);
+  }
+  std::shared_ptr<VectorIndex> Load(index::Sequence at = 2) {
+    return keeper.Load(entry, options, at, table);
+  }
+  std::string path() const {
+    return store.file().substr(0, store.file().rfind('/')) + "/index/" + entry.info->id.ToString();
+  }
+  std::vector<index::Neighbor> Search(const VectorIndex& from, std::span<const float> query,
+                                      index::Sequence at = 2) {
+    TableVectors floats(table);
+    SearchReport report;
+    auto found = from.At(at)->Search({query, 10, nullptr, 10, &floats}, &report);
+    used_graph = used_graph || report.plan == SearchReport::Plan::kGraph;
+    REQUIRE(floats.status().ok());
+    return found;
+  }
+
+  Random random{5};
+  LoneStore store;
+  Connection connection = OpenStoreWriter(store.file(), "").value();
+  RecordTable table{connection, 1};
+  VectorIndex::Options options;
+  std::shared_ptr<VectorIndex> vectors;
+  CollectionEntry entry;
+  IndexKeeper keeper{file::RealFileSystem(), store.file().substr(0, store.file().rfind('/'))};
+  bool used_graph = false;
+};
+
+bool Same(const std::vector<index::Neighbor>& a, const std::vector<index::Neighbor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.record == y.record && x.distance == y.distance;
+  });
+}
+
+std::string Content(const std::string& path) {
+  return file::ReadFile(file::RealFileSystem(), path, 1 << 30).value();
+}
+
+TEST_CASE("saved index: answers as the index that was saved, with floats on disk and in memory",
+          "[daemon][store][index]") {
+  const auto space = GENERATE(model::Space::kL2, model::Space::kCosine, model::Space::kIp);
+  SavedWorld world(space);
+  REQUIRE(world.keeper.Save(world.entry, 2).ok());
+  const auto loaded = world.Load();
+  REQUIRE(loaded != nullptr);
+  REQUIRE(loaded->WantsFloats());
+  REQUIRE_FALSE(loaded->WantsGraph());
+  const auto compare = [&] {
+    for (int i = 0; i < 100; ++i) {
+      const std::vector<float> query = world.random.Vector(kDimension);
+      REQUIRE(Same(world.Search(*world.vectors, query), world.Search(*loaded, query)));
+    }
+  };
+  compare();
+  TableVectors floats(world.table);
+  REQUIRE(loaded->At(2)->FillFloats(floats, 100));
+  compare();
+  REQUIRE_FALSE(loaded->At(2)->FillFloats(floats, kRecords));
+  REQUIRE_FALSE(loaded->WantsFloats());
+  compare();
+  REQUIRE(world.used_graph);
+}
+
+TEST_CASE("saved index: goes on as any other: puts, removals, graphs, compaction",
+          "[daemon][store][index]") {
+  SavedWorld world;
+  REQUIRE(world.keeper.Save(world.entry, 2).ok());
+  const auto loaded = world.Load();
+  REQUIRE(loaded != nullptr);
+  std::vector<std::shared_ptr<VectorIndex>> both = {world.vectors, loaded};
+  for (index::Sequence at = 3; at < 30; ++at) {
+    for (int i = 0; i < 60; ++i) {
+      const auto record = static_cast<RecordNumber>(400 + world.random.Below(300));
+      const std::vector<float> vector = world.random.Vector(kDimension);
+      for (const auto& vectors : both) vectors->Put(at, record, vector);
+    }
+    for (const auto& vectors : both) vectors->Commit(at);
+    if (at == 10) REQUIRE_FALSE(loaded->Compact());  // its floats are not there yet
+    if (at == 20) {
+      TableVectors floats(world.table);
+      loaded->At(at)->FillFloats(floats, kRecords);
+    }
+    for (const auto& vectors : both) {
+      if (at % 5 == 0 && vectors->WantsGraph()) REQUIRE(vectors->BuildGraph({}).ok());
+    }
+  }
+  REQUIRE(loaded->Compact() == world.vectors->Compact());
+  for (int i = 0; i < 50; ++i) {
+    const std::vector<float> query = world.random.Vector(kDimension);
+    TableVectors floats(world.table);
+    const index::SearchRequest request{query, 10, nullptr, 1'000, &floats};
+    REQUIRE(Same(world.vectors->At(29)->Search(request, nullptr),
+                 loaded->At(29)->Search(request, nullptr)));
+  }
+}
+
+TEST_CASE("saved index: one of another sequence, configuration or table is removed, not used",
+          "[daemon][store][index]") {
+  SavedWorld world;
+  REQUIRE(world.Load() == nullptr);  // none
+  const auto refused = [&](const char* what, auto change) {
+    CAPTURE(what);
+    SavedWorld other;
+    REQUIRE(other.keeper.Save(other.entry, 2).ok());
+    REQUIRE(std::filesystem::exists(other.path()));
+    change(other);
+    REQUIRE_FALSE(std::filesystem::exists(other.path()));
+  };
+  refused("sequence", [](SavedWorld& w) { REQUIRE(w.Load(3) == nullptr); });
+  refused("records", [](SavedWorld& w) {
+    ++w.entry.indexes->records;
+    REQUIRE(w.Load() == nullptr);
+  });
+  refused("parameters", [](SavedWorld& w) {
+    auto info = *w.entry.info;
+    info.hnsw.max_neighbors = 8;
+    w.entry.info = std::make_shared<const model::Collection>(info);
+    REQUIRE(w.Load() == nullptr);
+  });
+  refused("rows", [](SavedWorld& w) {
+    Row row;
+    const std::string id = std::to_string(kRecords + 9);
+    const std::vector<float> vector = w.random.Vector(kDimension);
+    row.number = kRecords + 9;
+    row.id = id;
+    row.vector = vector;
+    w.table.Replace(row).value();
+    REQUIRE(w.Load() == nullptr);
+  });
+}
+
+TEST_CASE("saved index: no flipped bit and no cut is served", "[daemon][store][index]") {
+  SavedWorld world;
+  auto& files = file::RealFileSystem();
+  const std::string path = world.path();
+  REQUIRE(SaveIndex(files, path, "key", *world.vectors, 2).ok());
+  const std::string sound = Content(path);
+  const auto is_refused = [&](const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+    const auto loaded = LoadIndex(files, path, "key", world.options, 2);
+    return loaded.Is(Errc::kCorruption);
+  };
+  for (size_t at = 0; at < sound.size(); at += 1 + world.random.Below(100)) {
+    std::string damaged = sound;
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << world.random.Below(8)));
+    CAPTURE(at);
+    REQUIRE(is_refused(damaged));
+  }
+  for (const size_t length :
+       {size_t{0}, size_t{7}, size_t{40}, sound.size() / 2, sound.size() - 1}) {
+    REQUIRE(is_refused(sound.substr(0, length)));
+  }
+  REQUIRE(is_refused(sound + "x"));
+  REQUIRE(is_refused(sound + std::string(100, '\0')));
+  REQUIRE_FALSE(is_refused(sound));
+  REQUIRE(LoadIndex(files, path, "another", world.options, 2).Is(Errc::kCorruption));
+}
+
+TEST_CASE("saved index: a sweep keeps those of collections that exist", "[daemon][store][index]") {
+  SavedWorld world;
+  REQUIRE(world.keeper.Save(world.entry, 2).ok());
+  auto& files = file::RealFileSystem();
+  file::ReplaceFile(files, world.path() + ".new", "unfinished").value();
+  CollectionMap map;
+  map.Put(world.entry);
+  world.keeper.Sweep(map);
+  REQUIRE(std::filesystem::exists(world.path()));
+  REQUIRE_FALSE(std::filesystem::exists(world.path() + ".new"));
+  world.keeper.Sweep(CollectionMap());
+  REQUIRE_FALSE(std::filesystem::exists(world.path()));
+}
+
+TEST_CASE("saved index: is written when its store is quiet, and not again at the same sequence",
+          "[daemon][store][index]") {
+  SavedWorld world;
+  CollectionMap map;
+  map.Put(world.entry);
+  SteadyTime now = SystemClock().Steady();
+  world.keeper.SaveDue(map, 2, now);
+  REQUIRE_FALSE(std::filesystem::exists(world.path()));
+  now += std::chrono::seconds(5);
+  world.keeper.SaveDue(map, 2, now);
+  REQUIRE(std::filesystem::exists(world.path()));
+  std::filesystem::remove(world.path());
+  now += std::chrono::hours(1);
+  world.keeper.SaveDue(map, 2, now);
+  REQUIRE_FALSE(std::filesystem::exists(world.path()));
+}
+
+TEST_CASE(
+    "saved index: a store that was closed answers from it, and deletes it with its collection",
+    "[daemon][store][index]") {
+  StoreOptions options;
+  options.graph_threshold = 200;
+  Scratch scratch(options);
+  Random random(9);
+  std::vector<Record> records;
+  for (int n = 0; n < 600; ++n) {
+    records.push_back({"id" + std::to_string(n), random.Vector(16), {}, {}, {}});
+  }
+  const std::vector<float> query = random.Vector(16);
+  Uuid id;
+  std::vector<Found> before;
+  {
+    const StoreRef store = scratch.Default();
+    id = store->CreateCollection(Collection("c"), Patient()).value()->id;
+    Write(*store, id, model::WriteKind::kAdd, records).value();
+    REQUIRE(store->RebuildIndexes(Patient()).ok());
+    before = Query(*store, id, query, 10).value();
+    dynamic_cast<SqliteStore&>(*store).SaveIndexes();
+  }
+  const auto path = scratch.OnlyStoreFolder() / "index" / id.ToString();
+  REQUIRE(std::filesystem::exists(path));
+  scratch.Reopen();
+  const StoreRef store = scratch.Default();
+  REQUIRE(Query(*store, id, query, 10).value() == before);
+  REQUIRE(store->Describe(id, Patient()).value().tail == 0);  // the graph is there already
+  REQUIRE(std::filesystem::exists(path));
+  REQUIRE(store->DeleteCollection("c", Patient()).ok());
+  REQUIRE_FALSE(std::filesystem::exists(path));
+}
+
+}  // namespace
+}  // namespace pannier::store
