@@ -50,6 +50,16 @@ Status Fetch(RecordTable& table, RecordNumber number, const model::Include& incl
   return {};
 }
 
+// An explanation of what comes before the search.
+Explanation Begun(index::Sequence at, bool in_memory, const Selected& selected) {
+  Explanation explanation;
+  explanation.sequence = at;
+  explanation.in_memory = in_memory;
+  if (selected.records) explanation.selected = selected.records->Count();
+  if (selected.division) explanation.undecided = selected.division->undecided.Count();
+  return explanation;
+}
+
 // How many queries are searched in the file by one scan: as many as keep their neighbours small.
 uint32_t GroupOf(const model::QueryRequest& request) {
   constexpr uint32_t kNeighborsMax = 1u << 20;
@@ -192,12 +202,7 @@ Status SqliteStore::QueryPinned(const Uuid& id, const model::QueryRequest& reque
   if (selected.unknown_ids && !request.selection.filter) {
     return NotFound("Error executing plan: Internal error: Error finding id");
   }
-  if (explain != nullptr) {
-    explain->sequence = look.at;
-    explain->in_memory = look.vectors.has_value();
-    if (selected.records) explain->selected = selected.records->Count();
-    if (selected.division) explain->undecided = selected.division->undecided.Count();
-  }
+  if (explain != nullptr) *explain = Begun(look.at, look.vectors.has_value(), selected);
   if (request.n_results == 0) return {};
   const uint32_t group = look.vectors ? 1 : GroupOf(request);
   for (uint32_t first = 0; first < request.count; first += group) {
