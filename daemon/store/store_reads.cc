@@ -50,6 +50,9 @@ Status Fetch(RecordTable& table, RecordNumber number, const model::Include& incl
   return {};
 }
 
+// After so many losses of a cache between loading and use, vectors are searched in the file.
+constexpr int kDropsMax = 3;
+
 // An explanation of what comes before the search.
 Explanation Begun(index::Sequence at, bool in_memory, const Selected& selected) {
   Explanation explanation;
@@ -90,13 +93,17 @@ Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool
   const CollectionEntry entry = TRY(EntryOf(id));
   vectors = vectors && entry.info->dimension.has_value();
   bool room = true;
+  int drops = 0;  // where both do not fit, each would be dropped for the other again and again
   while (!call.IsOver()) {
     room = TRY(LoadFor(entry, vectors && room, attributes, call)) && room;
     const std::shared_ptr<index::VectorIndex> vector_index = entry.indexes->vectors();
     const std::shared_ptr<index::AttributeIndex> attribute_index = entry.indexes->attributes();
     const bool dropped =
         (vectors && room && vector_index == nullptr) || (attributes && attribute_index == nullptr);
-    if (dropped) continue;
+    if (dropped) {
+      room = room && ++drops < kDropsMax;
+      continue;
+    }
     ReaderPool::Lease reader = TRY(AcquireReader(call));
     Look look{entry, std::move(reader), {}, 0, {}, {}};
     look.transaction.emplace(
