@@ -15,6 +15,8 @@ bool IsSound(const StoreSnapshot& snapshot) {
 }
 
 bool IsPinned(const StoreSnapshot& snapshot, const std::vector<StoreOperation>& operations) {
+  // Nobody restores from one that is not at its end; a restore may even wait for that.
+  if (!IsTerminal(snapshot.status.conditions)) return false;
   return std::any_of(operations.begin(), operations.end(), [&](const StoreOperation& each) {
     const auto& restore = each.spec.action.restore;
     if (!restore || IsTerminal(each.status.conditions)) return false;

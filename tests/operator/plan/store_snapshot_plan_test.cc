@@ -362,3 +362,18 @@ TEST_CASE("snapshot plan: a held one is not let go", "[operator][plan]") {
   REQUIRE_FALSE(PlanSnapshotDeletion(c.snapshot, c.seen, c.now).release);
   REQUIRE(PlanSnapshotDeletion(c.snapshot, c.seen, c.now).events.at(0).reason == "Held");
 }
+
+TEST_CASE("snapshot plan: a restore that waits for its end does not keep a deleted one",
+          "[operator][plan]") {
+  Case c;
+  c.Run();
+  c.snapshot.meta.deleted = c.now;
+  c.seen.manifests_left.emplace();
+  c.Show(1, OperationState::kCancelled);
+  StoreOperation restore;
+  restore.spec.vector_store.name = "vst";
+  restore.spec.action.restore.emplace();
+  restore.spec.action.restore->latest.emplace();
+  c.seen.operations = {restore};
+  REQUIRE(PlanSnapshotDeletion(c.snapshot, c.seen, c.now).release);
+}

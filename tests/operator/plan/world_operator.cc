@@ -291,7 +291,8 @@ bool World::AllTaken(const StoreSnapshot& snapshot) {
 void World::CheckNothingLeftOver() {
   std::set<std::string> known;
   for (const auto& snapshot : All<StoreSnapshot>(kStoreSnapshotKind)) {
-    if (!IsTerminal(snapshot.status.conditions)) Break(snapshot.meta.name + " is not at its end");
+    if (!IsTerminal(snapshot.status.conditions))
+      Break(snapshot.meta.name + " is not at its end: " + WriteFields(snapshot.status).dump());
     for (const Uuid& uid : PossibleUids(snapshot)) known.insert(uid.ToString());
   }
   for (const auto& [key, manifest] : manifests) {
@@ -300,7 +301,7 @@ void World::CheckNothingLeftOver() {
   for (const auto& operation : All<StoreOperation>(kStoreOperationKind)) {
     const bool waits = operation.spec.suspend && operation.status.plan;
     if (!IsTerminal(operation.status.conditions) && !waits) {
-      Break(operation.meta.name + " is not at its end");
+      Break(operation.meta.name + " is not at its end: " + WriteFields(operation.status).dump());
     }
   }
 }
