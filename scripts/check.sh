@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Format, lint, both compilers, sanitizers, fuzzing, metrics, and Chroma's whole suite over both
-# transports. Expects a built build/; see `make check`.
+# Format, lint, both compilers, sanitizers, fuzzing, metrics, and what `make test` leaves of Chroma's
+# suite. Expects a built build/; see `make check`.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 : "${SEED:=$(date +%s)}"
