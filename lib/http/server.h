@@ -74,7 +74,7 @@ struct Listener {
   std::string tcp_address;  // "127.0.0.1:8000", "[::1]:0", "localhost:8000" (both families); port
                             // 0: any
   unsigned unix_mode = 0660;
-  std::string unix_group;          // name or number; empty: as created
+  std::string unix_group;  // name or number; empty: as created
   Handler handler;
   std::shared_ptr<TlsServer> tls = nullptr;  // of a TCP address; null: plain
 };
