@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/admin/answers.h"
+#include "lib/core/time_text.h"
 
 namespace pannier::admin {
 namespace {
@@ -18,14 +19,16 @@ json StoreJson(const store::StoreInfo& info) {
           {"records", info.records},
           {"sequence", info.sequence},
           {"bytesOnDisk", info.bytes_on_disk},
-          {"bytesInMemory", info.bytes_in_memory}};
+          {"bytesInMemory", info.bytes_in_memory},
+          {"damaged", info.damaged},
+          {"damage", info.damaged ? json(info.damage) : json(nullptr)},
+          {"lastUsed", info.last_used ? json(FormatTime(*info.last_used)) : json(nullptr)}};
 }
 
 }  // namespace
 
 AdminApi::AdminApi(Parts parts) : parts_(std::move(parts)) {
-  router_.Add("GET", "/admin/v1/status",
-              [this](const Call&) -> Result<http::Response> { return Status(); });
+  router_.Add("GET", "/admin/v1/status", [this](const Call&) { return Status(); });
   router_.Add("GET", "/admin/v1/stores", [this](const Call&) { return Stores(); });
 }
 
@@ -54,7 +57,8 @@ http::Response AdminApi::Ready() const {
   return parts_.serving ? Text(200, "ready\n") : Text(503, "starting or stopping\n");
 }
 
-http::Response AdminApi::Status() const {
+Result<http::Response> AdminApi::Status() const {
+  const uint64_t quarantined = TRY(parts_.stores.ListQuarantine()).size();
   const store::StoreStats stats = parts_.stores.stats();
   const auto uptime =
       std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.Steady() - parts_.started);
@@ -65,7 +69,11 @@ http::Response AdminApi::Status() const {
                     {"mode", "normal"},
                     {"ready", parts_.serving.load()},
                     {"uptimeSeconds", uptime.count()},
-                    {"stores", {{"known", stats.stores_known}, {"open", stats.stores_open}}},
+                    {"stores",
+                     {{"known", stats.stores_known},
+                      {"open", stats.stores_open},
+                      {"damaged", stats.stores_damaged}}},
+                    {"quarantined", quarantined},
                     {"records", stats.records},
                     {"bytesInMemory", stats.bytes_in_memory},
                     {"bytesOnDisk", stats.bytes_on_disk},

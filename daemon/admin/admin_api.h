@@ -41,7 +41,7 @@ class AdminApi {
 
  private:
   http::Response Ready() const;
-  http::Response Status() const;
+  Result<http::Response> Status() const;
   Result<http::Response> Stores() const;
 
   const Parts parts_;

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "lib/core/time_text.h"
 #include "lib/file/file_system.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
@@ -46,6 +47,8 @@ TEST_CASE("admin: status names the session and counts stores and time", "[daemon
   REQUIRE(status["mode"] == "normal");
   REQUIRE(status["stores"]["known"] == 1);  // the default database
   REQUIRE(status["ready"] == true);
+  REQUIRE(status["stores"]["damaged"] == 0);
+  REQUIRE(status["quarantined"] == 0);
 }
 
 TEST_CASE("admin: stores are listed with their tenant", "[daemon][admin]") {
@@ -53,7 +56,24 @@ TEST_CASE("admin: stores are listed with their tenant", "[daemon][admin]") {
   fixture.stores->CreateDatabase("default_tenant", "second").value();
   const json stores = json::parse(fixture.Admin("/admin/v1/stores").body)["stores"];
   REQUIRE(stores.size() == 2);
-  for (const json& store : stores) REQUIRE(store["tenant"] == "default_tenant");
+  for (const json& store : stores) {
+    REQUIRE(store["tenant"] == "default_tenant");
+    REQUIRE(store["damaged"] == false);
+    REQUIRE(store["damage"].is_null());
+    REQUIRE(store["lastUsed"].is_null());
+  }
+}
+
+TEST_CASE("admin: a damaged store says so, and when it was used last", "[daemon][admin]") {
+  Fixture fixture;
+  REQUIRE(fixture.stores->Acquire("default_tenant", "default_database").ok());
+  REQUIRE(fixture.stores->MarkDamaged("default_tenant", "default_database", "page 7 is bad").ok());
+  const json store = json::parse(fixture.Admin("/admin/v1/stores").body)["stores"][0];
+  REQUIRE(store["damaged"] == true);
+  REQUIRE(store["damage"] == "page 7 is bad");
+  REQUIRE(ParseTime(store["lastUsed"].get<std::string>()).has_value());
+  const json status = json::parse(fixture.Admin("/admin/v1/status").body);
+  REQUIRE(status["stores"]["damaged"] == 1);
 }
 
 TEST_CASE("admin: alive is who answers, ready is who serves", "[daemon][admin]") {
