@@ -299,12 +299,12 @@ std::set<std::string> Missing(const Model& model, const std::set<std::string>& t
 }  // namespace
 
 void CompareSalvaged(const fs::path& fresh, const salvage::Report& report, const World& world,
-                     bool with_snapshot, bool nothing_may_be_lost) {
+                     bool with_snapshot, MayLose may_lose) {
   store::CountingHost host;
   Status failed;
   const auto store = OpenIn(fresh, host, &failed);
   REQUIRE(failed.ok());
-  if (nothing_may_be_lost) {
+  if (may_lose == MayLose::kNothing) {
     test::Random random(1);
     REQUIRE(report.lost_total == 0);
     REQUIRE(report.lost_exact);
@@ -333,7 +333,9 @@ void CompareSalvaged(const fs::path& fresh, const salvage::Report& report, const
   }
   if (report.lost_exact && tally.unknown == 0) {
     REQUIRE(unlisted.size() == nameless);
-    for (const std::string& key : unlisted) REQUIRE(key.size() > 1'000);
+    for (const std::string& key : unlisted) {
+      REQUIRE((key.size() > 1'000 || may_lose == MayLose::kIdsToo));
+    }
   }
   // Nothing comes back that was deleted, but for where nothing can be told any more.
   for (const std::string& key : tally.there) {

@@ -65,8 +65,15 @@ std::shared_ptr<store::SqliteStore> OpenIn(const std::filesystem::path& folder,
 // how many were that.
 int CompareAnswers(store::SqliteStore& store, const Model& model, test::Random& random);
 
+// What a salvage may have lost.
+enum class MayLose {
+  kNothing,
+  kRecords,  // each listed by its id, but for ids too long for a page with others
+  kIdsToo,   // of records whose page and whose entry in the id index are both gone
+};
+
 // Holds a salvaged store against the model: what is there is right, and what is not is listed.
 void CompareSalvaged(const std::filesystem::path& fresh, const salvage::Report& report,
-                     const World& world, bool with_snapshot, bool nothing_may_be_lost);
+                     const World& world, bool with_snapshot, MayLose may_lose);
 
 }  // namespace pannier::flips

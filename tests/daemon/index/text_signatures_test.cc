@@ -14,20 +14,13 @@ namespace {
 
 using Kind = TextSignatures::Kind;
 
+constexpr char kKelvinSign[] =
+    "\xE2\x84\xAA"
+    "elvin";
+
 std::string RandomText(Random& random, size_t words) {
-  static const char* kWords[] = {"Otter",
-                                 "otter",
-                                 "straße",
-                                 "STRASSE",
-                                 "\xE2\x84\xAA"
-                                 "elvin",
-                                 "Kelvin",
-                                 "a",
-                                 "of",
-                                 "mi\xC5\xBFt",
-                                 "mist",
-                                 "Ärger",
-                                 "ärger"};
+  static const char* kWords[] = {"Otter", "otter", "straße",      "STRASSE", kKelvinSign, "Kelvin",
+                                 "a",     "of",    "mi\xC5\xBFt", "mist",    "Ärger",     "ärger"};
   std::string text;
   for (size_t i = 0; i < words; ++i) {
     text += kWords[random.Below(std::size(kWords))];
