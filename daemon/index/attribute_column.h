@@ -42,10 +42,11 @@ class AttributeColumn {
   // Ascending by value; rows in no particular order beyond that.
   template <typename T>
   struct Values {
+    static constexpr uint64_t kValueBytes = sizeof(T);  // NOLINT(bugprone-sizeof-expression)
     std::vector<T> values;
     std::vector<uint32_t> rows;
     uint64_t bytes() const {
-      return values.capacity() * sizeof(T) + rows.capacity() * sizeof(uint32_t);
+      return values.capacity() * kValueBytes + rows.capacity() * sizeof(uint32_t);
     }
     void Merge(std::vector<std::pair<T, uint32_t>>* fresh);
     void AddRange(size_t begin, size_t end, RowBits* found) const;

@@ -42,7 +42,7 @@ class PatternAtoms {
   }
 
   TextNeedles Alternatives() const {
-    const TextNeedles anything = {{}};
+    TextNeedles anything = {{}};
     if (!known_ || atoms_.empty() || Suffices({})) return anything;
     TextNeedles alternatives;
     std::vector<int> rest;

@@ -80,6 +80,7 @@ std::string Wanted(const json& value, const Member& member) {
 
 std::vector<std::string_view> NamesOf(const std::vector<Member>& members) {
   std::vector<std::string_view> names;
+  names.reserve(members.size());
   for (const Member& member : members) names.push_back(member.name);
   return names;
 }

@@ -28,7 +28,7 @@ std::optional<model::Scalar> ScalarOf(const store::Statement& row) {
 }
 
 MetadataValue ToValue(model::Scalar scalar) {
-  return std::visit([](auto&& held) { return MetadataValue(std::move(held)); }, std::move(scalar));
+  return std::visit([](auto& held) { return MetadataValue(std::move(held)); }, scalar);
 }
 
 MetadataValue* Find(model::Metadata& metadata, std::string_view key) {

@@ -277,8 +277,9 @@ class Rescue {
       return writer.Delete(std::move(record.id));
     }
     Result<Attributes> attributes = row.IsNull(4) ? Attributes() : ParseQueued(row.Text(4));
-    if (attributes.ok()) record.attributes = std::move(attributes).value();
-    if (!attributes.ok() || record.attributes.damaged) incomplete_.insert(record.id);
+    const bool readable = attributes.ok();
+    if (readable) record.attributes = std::move(attributes).value();
+    if (!readable || record.attributes.damaged) incomplete_.insert(record.id);
     const bool whole = !row.IsNull(2) && ParseQueuedVector(row, 2, 3, &record.vector).ok();
     if (whole && !dimension_) dimension_ = static_cast<uint32_t>(record.vector.size());
     record.has_vector = whole && record.vector.size() == *dimension_;

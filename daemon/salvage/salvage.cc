@@ -314,7 +314,7 @@ Status Salvage::FillGaps(const FoundCollection& found, const Inventory::Plan& pl
       if (!is_due) numbers.push_back(number);
       return {};
     };
-    const Status read = snapshot->VisitIds(note);
+    Status read = snapshot->VisitIds(note);
     if (!read.ok() && !read.Is(Errc::kCorruption)) return read;
     std::sort(numbers.begin(), numbers.end());
     for (const uint32_t number : numbers) filled += TRY(FromSnapshot(snapshot, number, {})) ? 1 : 0;

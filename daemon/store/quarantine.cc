@@ -113,7 +113,7 @@ Status Quarantine::Release(const Uuid& id, const std::string& tenant, const std:
   TRY(file::RenameDurably(files_, path, directory_.At(row.origin)));
   const bool same_name = row.tenant == tenant && row.name == database;
   const CatalogEntry entry{same_name ? row.database : Uuid::Random(), id, tenant, database};
-  const Status released = catalog_.Release(entry);
+  Status released = catalog_.Release(entry);
   // After a commit that the disk failed the folder stays: after a power cut the commit may be there
   // and must find it, and if it is not, the next start moves it back.
   if (released.Is(Errc::kConflict)) TRY(Move(row));

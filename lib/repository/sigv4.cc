@@ -78,7 +78,7 @@ std::string UriEncode(std::string_view text, bool keep_slash) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string out;
   for (const char c : text) {
-    if (kPlain.find(c) != kPlain.npos || (keep_slash && c == '/')) {
+    if (kPlain.find(c) != std::string_view::npos || (keep_slash && c == '/')) {
       out += c;
     } else {
       out += '%';

@@ -137,7 +137,7 @@ class Parser {
 
   Status ReadEntity(std::string* out) {
     const size_t end = rest_.find(';');
-    if (end == std::string_view::npos || end > 10) return Wrong("an entity without an end");
+    if (end > 10) return Wrong("an entity without an end");
     const std::string_view name = rest_.substr(0, end);
     rest_.remove_prefix(end + 1);
     static constexpr std::pair<std::string_view, char> kNamed[] = {

@@ -6,7 +6,9 @@
 #include "operator/resource/schema.h"
 
 int main(int argc, char** argv) {
-  using namespace pannier::control;
+  using pannier::control::CrdFile;
+  using pannier::control::Kind;
+  using pannier::control::Kinds;
   for (const Kind* kind : Kinds()) {
     if (argc == 1) std::cout << kind->singular << "\n";
     if (argc != 2 || std::strcmp(argv[1], kind->singular) != 0) continue;

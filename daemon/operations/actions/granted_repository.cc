@@ -8,6 +8,7 @@ GrantedRepository::GrantedRepository(Context& context, const Clock& clock)
           {},
           [&context](const std::vector<repository::Want>& wants) {
             std::vector<Want> shown;
+            shown.reserve(wants.size());
             for (const repository::Want& want : wants) shown.push_back({want.method, want.key});
             context.SetWants(std::move(shown));
           },
@@ -39,6 +40,7 @@ Result<std::unique_ptr<GrantedRepository>> GrantedRepository::Open(Context& cont
 
 void GrantedRepository::Expect(const std::string& method, const std::vector<std::string>& keys) {
   std::vector<repository::Want> wants;
+  wants.reserve(keys.size());
   for (const std::string& key : keys) wants.push_back({method, key});
   objects_.Expect(wants);
 }
