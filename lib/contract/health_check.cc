@@ -1,8 +1,15 @@
 #include "lib/contract/health_check.h"
 
+#include <thread>
+
 #include "lib/http/client.h"
 
 namespace pannier::contract {
+namespace {
+
+constexpr std::chrono::milliseconds kAskAgain{50};
+
+}  // namespace
 
 Result<std::string> CheckHealth(const std::string& socket, std::chrono::milliseconds timeout) {
   http::Client::Options options;
@@ -19,6 +26,18 @@ Result<std::string> CheckHealth(const std::string& socket, std::chrono::millisec
                        ": " + sent->body);
   }
   return std::move(sent->body);
+}
+
+Result<std::string> AwaitHealth(const std::string& socket, std::chrono::milliseconds timeout) {
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  for (auto left = timeout;;) {
+    Result<std::string> health = CheckHealth(socket, left);
+    left = std::chrono::duration_cast<std::chrono::milliseconds>(end -
+                                                                 std::chrono::steady_clock::now());
+    if (health.ok() || left <= kAskAgain) return health;
+    std::this_thread::sleep_for(kAskAgain);
+    left -= kAskAgain;
+  }
 }
 
 }  // namespace pannier::contract

@@ -15,4 +15,8 @@ namespace pannier::contract {
 //   kDeadlineExceeded        no answer in time
 Result<std::string> CheckHealth(const std::string& socket, std::chrono::milliseconds timeout);
 
+// The same, asked again while the daemon is not there or cannot serve: of one that is starting, the
+// moment when it serves. The last error when `timeout` is over.
+Result<std::string> AwaitHealth(const std::string& socket, std::chrono::milliseconds timeout);
+
 }  // namespace pannier::contract

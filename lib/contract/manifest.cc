@@ -249,6 +249,7 @@ Result<Manifest> ReadFields(const json::Value& root) {
   manifest.uid = TRY(UuidOf(root, "uid"));
   manifest.owner = TRY(UuidOf(root, "owner"));
   manifest.store = TRY(UuidOf(root, "store"));
+  if (root.Find("origin")) manifest.origin = TRY(TextOf(root, "origin", kOriginBytesMax));
   manifest.tenant = TRY(TextOf(root, "tenant", kNameBytesMax));
   manifest.database = TRY(TextOf(root, "database", kNameBytesMax));
   manifest.sequence = TRY(NumberOf(root, "sequence", std::numeric_limits<uint64_t>::max()));
@@ -310,6 +311,7 @@ std::string WriteManifest(const Manifest& manifest) {
   AppendUuid("uid", manifest.uid, &out);
   AppendUuid("owner", manifest.owner, &out);
   AppendUuid("store", manifest.store, &out);
+  if (!manifest.origin.empty()) AppendText("origin", manifest.origin, &out);
   AppendText("tenant", manifest.tenant, &out);
   AppendText("database", manifest.database, &out);
   AppendNumber("sequence", manifest.sequence, &out);

@@ -16,7 +16,8 @@
 namespace pannier::contract {
 
 inline constexpr int kManifestFormat = 1;
-inline constexpr uint64_t kChunkBytes = 1u << 20;            // of file, before compression
+inline constexpr uint64_t kChunkBytes = 1u << 20;  // of file, before compression
+inline constexpr size_t kOriginBytesMax = 1024;
 inline constexpr uint64_t kManifestBytesMax = 256ull << 20;  // about a terabyte of store
 
 // A piece of a file, named by the SHA-256 of its bytes before compression.
@@ -47,6 +48,8 @@ struct Manifest {
   Uuid uid;    // of the snapshot, which is that of the operation that made it
   Uuid owner;  // whose stores: the instance, or the VectorStore's uid
   Uuid store;  // names the store's part of the repository
+  // Whose it was, in words that outlive uids: "NAMESPACE/VECTORSTORE/POD". Empty: nobody said.
+  std::string origin;
   std::string tenant, database;
   uint64_t sequence = 0;  // the commits the store had
   WallTime time;          // of the newest write it can hold: the moment the store was pinned

@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include "lib/core/background_turn.h"
 #include "lib/crypto/evp_digest.h"
 
 namespace pannier::crypto {
@@ -16,6 +17,7 @@ const EVP_MD* Algorithm() {
 }
 
 constexpr size_t kBlock = 64;
+constexpr size_t kPiece = 64 << 10;
 
 }  // namespace
 
@@ -39,6 +41,11 @@ Digest Sha256Stream::Finish() {
 
 Digest Sha256(std::string_view bytes) {
   Sha256Stream stream;
+  while (bytes.size() > kPiece) {
+    stream.Update(bytes.substr(0, kPiece));
+    bytes.remove_prefix(kPiece);
+    LetRequestsPass();
+  }
   stream.Update(bytes);
   return stream.Finish();
 }

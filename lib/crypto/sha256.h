@@ -13,6 +13,8 @@ namespace pannier::crypto {
 
 using Digest = std::array<uint8_t, 32>;
 
+// More than 64 KiB are hashed by background work: in pieces that let requests pass
+// (lib/core/background_turn.h).
 Digest Sha256(std::string_view bytes);
 Digest HmacSha256(std::string_view key, std::string_view bytes);
 // Lower-case hexadecimal, 64 digits.

@@ -76,6 +76,7 @@ struct Entry {
 struct Space {
   uint64_t total_bytes = 0;
   uint64_t free_bytes = 0;  // for this process, without root's reserve
+  bool read_only = false;   // mounted so
 };
 
 class FileSystem {

@@ -177,7 +177,8 @@ class PosixFileSystem final : public FileSystem {
   Result<Space> FreeSpace(const Path& path) override {
     struct statvfs info {};
     if (::statvfs(path.c_str(), &info) != 0) return Failed("ask for the free space of", path);
-    return Space{info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize};
+    return Space{info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize,
+                 (info.f_flag & ST_RDONLY) != 0};
   }
 };
 

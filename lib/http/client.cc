@@ -3,6 +3,7 @@
 #include <httplib.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 
@@ -77,14 +78,19 @@ class Client::Impl {
                         const Headers& headers);
   Result<Response> Stream(std::string_view method, std::string_view path, const Headers& headers,
                           const Receiver& receiver);
+  void SetDeadline(SteadyTime deadline) { deadline_ = deadline; }
   void Stop() { client_->stop(); }
 
  private:
+  // No single wait is to be longer than the time that is left.
+  void Hurry(std::chrono::steady_clock::duration left);
+  // When a call that begins at `began` is to be over.
+  SteadyTime EndOf(SteadyTime began) const;
   httplib::Request MakeRequest(std::string_view method, std::string_view path,
                                const Headers& headers) const;
-  // The answer's head; the body went where the request says.
-  Result<Response> Exchange(httplib::Request& request);
-  Error ErrorOf(httplib::Error error, std::chrono::steady_clock::duration took);
+  // The answer's head; the body went where the request says. Over by `end`, as far as TLS is used.
+  Result<Response> Exchange(httplib::Request& request, SteadyTime end = SteadyTime::max());
+  Error ErrorOf(httplib::Error error, std::chrono::steady_clock::duration took, bool is_over);
 
   const std::string address_;
   const std::string host_;  // or the path of the socket
@@ -93,6 +99,7 @@ class Client::Impl {
   ClientTlsContext tls_;  // outlives the client
   const std::unique_ptr<httplib::ClientImpl> client_;
   SteadyTime used_;
+  SteadyTime deadline_ = SteadyTime::max();
 };
 
 namespace {
@@ -127,18 +134,32 @@ httplib::Request Client::Impl::MakeRequest(std::string_view method, std::string_
   return request;
 }
 
-Result<Response> Client::Impl::Exchange(httplib::Request& request) {
+SteadyTime Client::Impl::EndOf(SteadyTime began) const {
+  if (options_.whole_timeout.count() == 0) return deadline_;
+  return std::min(deadline_, began + options_.whole_timeout);
+}
+
+void Client::Impl::Hurry(std::chrono::steady_clock::duration left) {
+  const auto within = [left](std::chrono::milliseconds limit) {
+    return std::min<std::chrono::steady_clock::duration>(limit, left);
+  };
+  client_->set_connection_timeout(within(options_.connect_timeout));
+  client_->set_read_timeout(within(options_.timeout));
+  client_->set_write_timeout(within(options_.timeout));
+}
+
+Result<Response> Client::Impl::Exchange(httplib::Request& request, SteadyTime end) {
   httplib::Response answer;
   httplib::Error error = httplib::Error::Success;
   const SteadyTime began = std::chrono::steady_clock::now();
   if (transport_ == Transport::kTls) {
     if (began - used_ > kTlsIdleMax) client_->stop();
-    tls_.Begin();
+    tls_.Begin(end);
   }
   const bool sent = client_->send(request, answer, error);
   used_ = std::chrono::steady_clock::now();
   if (!sent) {
-    return ErrorOf(error, used_ - began);
+    return ErrorOf(error, used_ - began, used_ >= end);
   }
   return HeadOf(answer);
 }
@@ -152,16 +173,17 @@ Result<Response> Client::Impl::Send(std::string_view method, std::string_view pa
   }
   std::string received;
   bool is_too_large = false, is_too_late = false;
-  const auto began = std::chrono::steady_clock::now();
+  const SteadyTime began = std::chrono::steady_clock::now(), end = EndOf(began);
+  if (began >= end) return DeadlineExceeded(address_ + ": no time is left to ask it");
+  Hurry(end - began);
   request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
     is_too_large = size > options_.response_bytes_max - received.size();
-    is_too_late = options_.whole_timeout.count() > 0 &&
-                  std::chrono::steady_clock::now() - began > options_.whole_timeout;
+    is_too_late = std::chrono::steady_clock::now() > end;
     if (is_too_large || is_too_late) return false;
     received.append(data, size);
     return true;
   };
-  Result<Response> response = Exchange(request);
+  Result<Response> response = Exchange(request, end);
   if (is_too_large) {
     return ResourceExhausted("answer of " + address_ + ": more than " +
                              std::to_string(options_.response_bytes_max) + " bytes");
@@ -173,6 +195,7 @@ Result<Response> Client::Impl::Send(std::string_view method, std::string_view pa
 
 Result<Response> Client::Impl::Stream(std::string_view method, std::string_view path,
                                       const Headers& headers, const Receiver& receiver) {
+  Hurry(std::chrono::steady_clock::duration::max());
   httplib::Request request = MakeRequest(method, path, headers);
   request.response_handler = [&](const httplib::Response& answer) {
     return receiver.on_head(HeadOf(answer));
@@ -183,7 +206,8 @@ Result<Response> Client::Impl::Stream(std::string_view method, std::string_view 
   return Exchange(request);
 }
 
-Error Client::Impl::ErrorOf(httplib::Error error, std::chrono::steady_clock::duration took) {
+Error Client::Impl::ErrorOf(httplib::Error error, std::chrono::steady_clock::duration took,
+                            bool is_over) {
   if (std::string refusal = tls_.TakeRefusal(); !refusal.empty()) {
     return PermissionDenied(address_ + " is not to be trusted: " + refusal,
                             "check the address, and the authority that is to have signed it");
@@ -197,7 +221,7 @@ Error Client::Impl::ErrorOf(httplib::Error error, std::chrono::steady_clock::dur
       stat(host_.c_str(), &info) != 0) {
     return NotFound("no socket at " + host_, "start the daemon, or name its socket");
   }
-  const bool is_slow = error == httplib::Error::ConnectionTimeout ||
+  const bool is_slow = is_over || error == httplib::Error::ConnectionTimeout ||
                        (error == httplib::Error::Read && took >= options_.timeout) ||
                        (error == httplib::Error::Write && took >= options_.timeout);
   if (is_slow) return DeadlineExceeded(address_ + " did not answer in time");
@@ -252,6 +276,8 @@ Result<Response> Client::Stream(std::string_view method, std::string_view path,
                                 const Headers& headers, const Receiver& receiver) {
   return impl_->Stream(method, path, headers, receiver);
 }
+
+void Client::SetDeadline(SteadyTime deadline) { impl_->SetDeadline(deadline); }
 
 void Client::Stop() { impl_->Stop(); }
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/core/clock.h"
 #include "lib/core/result.h"
 #include "lib/http/message.h"
 
@@ -33,7 +34,8 @@ class Client {
   struct Options {
     std::chrono::milliseconds connect_timeout{5'000};
     std::chrono::milliseconds timeout{60'000};  // for each read and write
-    // Of a whole answer, looked at as its body comes; 0: none. Not of Stream().
+    // Of a whole call of Send(), 0: none. Looked at with whatever comes over TLS, elsewhere as the
+    // body comes.
     std::chrono::milliseconds whole_timeout{0};
     uint64_t response_bytes_max = 1ull << 30;
     ClientTls tls;
@@ -66,6 +68,8 @@ class Client {
   };
   Result<Response> Stream(std::string_view method, std::string_view path, const Headers& headers,
                           const Receiver& receiver);
+  // Calls of Send() from now on are to be over by then, all of them: as whole_timeout.
+  void SetDeadline(SteadyTime deadline);
   // Any thread: breaks the call in flight. One that is only about to connect may go on, so who
   // waits for its end calls this again.
   void Stop();

@@ -45,7 +45,8 @@ Status ClientTlsContext::Prepare(SSL_CTX* context, const ClientTls& tls, const s
   return {};
 }
 
-void ClientTlsContext::Begin() {
+void ClientTlsContext::Begin(SteadyTime deadline) {
+  deadline_ = deadline;
   refusal_.clear();
   alert_.clear();
   ERR_clear_error();
@@ -54,10 +55,25 @@ void ClientTlsContext::Begin() {
 std::string ClientTlsContext::TakeAlert() { return std::exchange(alert_, {}); }
 
 void ClientTlsContext::OnInfo(const SSL* ssl, int where, int alert) {
+  if ((where & SSL_CB_HANDSHAKE_START) != 0) {
+    BIO* const socket = SSL_get_rbio(ssl);
+    BIO_set_callback_arg(socket, static_cast<char*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))));
+    BIO_set_callback_ex(socket, OnTransfer);
+  }
   if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT || alert >> 8 != SSL3_AL_FATAL) return;
   auto* const self =
       reinterpret_cast<ClientTlsContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   self->alert_ = SSL_alert_desc_string_long(alert);
+}
+
+// OpenSSL asks before each read and write of the socket: -1 is "no".
+long ClientTlsContext::OnTransfer(BIO* socket, int operation, const char*, size_t, int, long,
+                                  int returned, size_t*) {
+  if (operation != BIO_CB_READ && operation != BIO_CB_WRITE) return returned;
+  const auto* const self = reinterpret_cast<ClientTlsContext*>(BIO_get_callback_arg(socket));
+  if (std::chrono::steady_clock::now() < self->deadline_) return returned;
+  BIO_clear_retry_flags(socket);
+  return -1;
 }
 
 std::string ClientTlsContext::TakeRefusal() { return std::exchange(refusal_, {}); }

@@ -87,6 +87,7 @@ void ConnectionTable::Close(Connection* connection) {
   file::Descriptor closing;  // behind the lock
   MutexLock lock(mutex_);
   closing = std::move(connection->socket);
+  connection->number.store(0, std::memory_order_relaxed);
   // The next generation, still owned: whoever opens it next is the owner.
   const uint64_t next = (connection->state_.load(std::memory_order_relaxed) >> 2) + 1;
   connection->state_.store((next & kGenerationMask) << 2 | Connection::kOwned,

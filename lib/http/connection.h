@@ -25,6 +25,12 @@ namespace pannier::http {
 
 inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
+// Who a request is counted with (fair_queue.h).
+struct Share {
+  uint64_t peer = 0;
+  uint64_t lane = 0;  // 0: with nobody
+};
+
 // The part of an answer that the client has not taken yet.
 struct PendingOutput {
   Answer answer;
@@ -63,6 +69,9 @@ class Connection {
   // When the watcher should look at it (ms of the server's clock, or kNever). Any thread reads it.
   std::atomic<int64_t> deadline_ms{kNever};
 
+  // Among all connections of this process, ever; 0 while there is none.
+  std::atomic<uint64_t> number{0};
+
   file::Descriptor socket;  // changes under the table's lock only, by the owner
 
   // The owner's alone.
@@ -72,6 +81,7 @@ class Connection {
   bool read_to_end = false;  // something was said beside bytes: read until nothing is left
   bool overflow = false;     // beyond the limit of connections: told so, and drained
   Peer peer;
+  Share share;                      // of the request at hand
   std::unique_ptr<TlsSession> tls;  // null: plain
   Buffer input;
   Framing framing;

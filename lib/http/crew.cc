@@ -15,7 +15,8 @@ namespace {
 constexpr uint32_t kThreadsAtStart = 2;  // one watches while the other runs a handler
 }  // namespace
 
-Crew::Crew(Options options, Life life) : options_(std::move(options)), life_(std::move(life)) {}
+Crew::Crew(Options options, Life life)
+    : options_(std::move(options)), life_(std::move(life)), queue_(options_.queue) {}
 
 Crew::~Crew() {
   MutexLock lock(mutex_);
@@ -83,56 +84,66 @@ bool Crew::Retire() {
   return false;
 }
 
-bool Crew::Enqueue(Connection* connection, bool* became_busy, bool* may_grow) {
+bool Crew::Begin(const Share& share, SteadyTime now, bool in_a_row) {
+  if (in_a_row && ready()) return false;
+  MutexLock lock(queue_mutex_);
+  return queue_.Begin(share, now);
+}
+
+void Crew::End(const Share& share) {
+  MutexLock lock(queue_mutex_);
+  queue_.End(share);
+  if (queue_.size() > 0) ready_.store(true, std::memory_order_seq_cst);
+}
+
+FairQueue::Pushed Crew::Enqueue(Connection* connection, bool* busy, bool* may_grow) {
   bool others_wait = false;
   {
     MutexLock lock(queue_mutex_);
-    if (queue_.size() >= options_.queued_max) return false;
-    others_wait = !queue_.empty();
-    queue_.push_back(connection);
-    queued_.store(static_cast<uint32_t>(queue_.size()), std::memory_order_seq_cst);
+    const FairQueue::Pushed pushed = queue_.Push(connection);
+    if (pushed != FairQueue::Pushed::kYes) return pushed;
+    others_wait = ready_.exchange(true, std::memory_order_seq_cst);
+    queued_.store(static_cast<uint32_t>(queue_.size()), std::memory_order_relaxed);
   }
   if (others_wait) Grow();
   *may_grow = threads_.load(std::memory_order_relaxed) <= options_.threads_max;
   // Pairs with TakeOrWatch(): a thread that went back to watching before it could see the queue is
   // seen here instead.
-  *became_busy = BecomeBusy();
-  return true;
+  if (!*busy) *busy = BecomeBusy();
+  return FairQueue::Pushed::kYes;
 }
 
 bool Crew::GrowIfQueued() {
-  if (queued() == 0) return false;
+  if (!ready()) return false;
   Grow();
   return BecomeBusy();
 }
 
 Connection* Crew::Pop() {
-  MutexLock lock(queue_mutex_);
-  if (queue_.empty()) return nullptr;
-  Connection* const first = queue_.front();
-  queue_.pop_front();
-  queued_.store(static_cast<uint32_t>(queue_.size()), std::memory_order_seq_cst);
+  Connection* const first = queue_.Pop();
+  queued_.store(static_cast<uint32_t>(queue_.size()), std::memory_order_relaxed);
+  if (first == nullptr || queue_.size() == 0) ready_.store(false, std::memory_order_seq_cst);
   return first;
 }
 
 Connection* Crew::TakeOrWatch() {
   for (;;) {
-    if (queued_.load(std::memory_order_seq_cst) > 0) {
+    if (ready_.load(std::memory_order_seq_cst)) {
+      MutexLock lock(queue_mutex_);
       if (Connection* const first = Pop(); first != nullptr) return first;
     }
     watching_.fetch_add(1, std::memory_order_seq_cst);
-    if (queued_.load(std::memory_order_seq_cst) == 0 || !BecomeBusy()) return nullptr;
+    if (!ready_.load(std::memory_order_seq_cst) || !BecomeBusy()) return nullptr;
   }
 }
 
-Connection* Crew::TakeTurns(Connection* mine) {
-  if (queued_.load(std::memory_order_relaxed) == 0) return mine;
+FairQueue::Pushed Crew::TakeTurns(Connection* mine, Connection** next) {
   MutexLock lock(queue_mutex_);
-  if (queue_.empty()) return mine;
-  queue_.push_back(mine);
-  Connection* const first = queue_.front();
-  queue_.pop_front();
-  return first;
+  const FairQueue::Pushed pushed = queue_.Push(mine);
+  if (pushed != FairQueue::Pushed::kYes) return pushed;
+  ready_.store(true, std::memory_order_seq_cst);
+  *next = Pop();
+  return pushed;
 }
 
 void Crew::Join() {

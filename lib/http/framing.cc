@@ -28,7 +28,9 @@ Framing::State Framing::AdvanceHead(Buffer* buffer, const FramingLimits& limits,
   }
   // Says early that this is not HTTP: a TLS handshake has no line end to wait for.
   if (!IsTokenChar(first)) return Refuse({400, "Malformed request line"});
-  const ScanResult found = FindHeadEnd(buffer->view(), &scan_);
+  // Looks no further than the limit, or what is refused would depend on how the bytes arrived.
+  const ScanResult found =
+      FindHeadEnd(buffer->view().substr(0, limits.header_bytes_max + 1), &scan_);
   if (found == ScanResult::kBareLineFeed) return Refuse({400, "A line must end in CR LF"});
   if (scan_.scanned > limits.header_bytes_max) {
     return scan_.line_begin == 0 ? Refuse({414, "The request target is too long"})

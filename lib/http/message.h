@@ -39,7 +39,8 @@ struct Request {
   std::string_view body;    // whole, de-chunked; kBodyPadding readable bytes follow it
   std::vector<std::pair<std::string_view, std::string_view>> headers;  // as sent, in order
   Peer peer;
-  SteadyTime deadline;  // the answer is of no use after this
+  uint64_t connection = 0;  // its number among all of this process, ever; 0 in requests of tests
+  SteadyTime deadline;      // the answer is of no use after this
   // Once true, neither is it: the server's grace is over. Null only in requests of tests.
   const std::atomic<bool>* stop = nullptr;
 

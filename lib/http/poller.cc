@@ -90,7 +90,10 @@ void Poller::WakeBy(int64_t deadline_ms) {
   wake_ms_.store(deadline_ms, std::memory_order_release);
 }
 
+// The lock: a WakeBy() that has set the timer notes it before it rings here. Noted after, it would
+// stand for a timer that has rung, and no later WakeBy() would set another.
 void Poller::TimerRang() {
+  MutexLock lock(timer_mutex_);
   uint64_t times = 0;
   [[maybe_unused]] const ssize_t bytes = ::read(timer_.get(), &times, sizeof times);
   wake_ms_.store(INT64_MAX, std::memory_order_seq_cst);

@@ -42,10 +42,14 @@ Status Server::Impl::Start() {
     MutexLock lock(accept_mutex_);
     reserve_ = file::Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
   }
-  crew_ =
-      std::make_unique<Crew>(Crew::Options{options_.name, std::max(options_.limits.threads_max, 1u),
-                                           options_.limits.requests_queued_max},
-                             [this] { Live(); });
+  crew_ = std::make_unique<Crew>(
+      Crew::Options{
+          options_.name,
+          std::max(options_.limits.threads_max, 1u),
+          {options_.limits.requests_queued_max, options_.limits.requests_queued_per_peer_max,
+           options_.limits.threads_per_peer_max, (options_.limits.threads_per_peer_max + 2) / 3,
+           options_.limits.threads_per_lane_max}},
+      [this] { Live(); });
   started_ = true;
   if (!crew_->Start()) {
     Stop(std::chrono::milliseconds(0));
@@ -138,12 +142,23 @@ void Server::Impl::ReturnCounters(Counters* counters) {
   spare_counters_.push_back(counters);
 }
 
+// Its owner finds the end of its input, and closes it, as if the client had.
+bool Server::Impl::HangUp(uint64_t number) {
+  bool found = false;
+  table_.ForEach([&](Connection& connection) {
+    if (connection.number.load(std::memory_order_relaxed) != number) return;
+    found = shutdown(connection.socket.get(), SHUT_RD) == 0;
+  });
+  return found;
+}
+
 Stats Server::Impl::stats() const {
   Stats stats{};
   if (crew_ == nullptr) return stats;
   stats.connections_open = table_.open_count() - overflow_.load(std::memory_order_relaxed);
   stats.requests_in_flight = crew_->busy();
   stats.requests_queued = crew_->queued();
+  stats.requests_queued_max = options_.limits.requests_queued_max;
   MutexLock lock(mutex_);
   for (const auto& counters : counters_) {
     stats.connections_accepted += counters->accepted.get();
@@ -162,6 +177,7 @@ void Server::Add(Listener listener) { impl_->Add(std::move(listener)); }
 Status Server::Start() { return impl_->Start(); }
 std::vector<std::string> Server::addresses() const { return impl_->addresses(); }
 void Server::Stop(std::chrono::milliseconds grace) { impl_->Stop(grace); }
+bool Server::HangUp(uint64_t connection) { return impl_->HangUp(connection); }
 Stats Server::stats() const { return impl_->stats(); }
 
 }  // namespace pannier::http

@@ -9,6 +9,10 @@
 // With TLS a connection first shakes hands, within a time-out and without holding a thread; who
 // speaks plain HTTP there is told so in plain HTTP (400).
 //
+// Threads are shared: one peer, and one lane (what requests are about: a store), have only so many
+// at a time; beyond, their requests wait and hold none, and among those that wait peers take turns
+// (fair_queue.h). So a flood by one leaves threads and places in the queue for others.
+//
 // Promises: an idle or slow connection holds no thread, and no buffer beyond what it has sent.
 // Requests pipelined on one connection are answered in order, one at a time. A client that hung up
 // while its request was queued is dropped before the handler runs (of TCP only when the connection
@@ -34,6 +38,7 @@
 
 #include "lib/core/result.h"
 #include "lib/http/message.h"
+#include "lib/http/peer_list.h"
 #include "lib/http/tls.h"
 
 namespace pannier::http {
@@ -45,6 +50,12 @@ struct Limits {
   uint32_t threads_max = 32;
   // Complete requests waiting for a thread; past it 503 with Retry-After: 1.
   uint32_t requests_queued_max = 256;
+  // Of one peer: a process behind a Unix socket, an address of TCP; 0: no limit. Of threads a third
+  // while other peers ask as well. Past the latter 429 with Retry-After: 1.
+  uint32_t threads_per_peer_max = 0;
+  uint32_t requests_queued_per_peer_max = 0;
+  // Of one lane (Options::lane); further ones wait, and hold no thread. 0: no limit.
+  uint32_t threads_per_lane_max = 0;
   // Past it new ones are accepted, answered 503 and closed.
   uint32_t connections_max = 4096;
   // Request line and headers; past it 431. A request target beyond 8 KiB gets 414.
@@ -77,12 +88,16 @@ struct Listener {
   std::string unix_group;  // name or number; empty: as created
   Handler handler;
   std::shared_ptr<TlsServer> tls = nullptr;  // of a TCP address; null: plain
+  // Of a Unix socket. Who is not named gets nothing: its connection is closed as it comes, and what
+  // it sent is not read.
+  PeerList peers = {};
 };
 
 // Counted since Start(); read for metrics.
 struct Stats {
   uint64_t connections_open, connections_accepted, connections_refused;
   uint64_t requests_in_flight, requests_queued, requests_refused, requests_timed_out;
+  uint64_t requests_queued_max;  // Limits, beside what it limits
   uint64_t bytes_received, bytes_sent;
 };
 
@@ -91,10 +106,17 @@ class Server {
   struct Options {
     std::string name;  // of threads and log lines: "data", "admin"
     Limits limits;
-    // Makes the answer for a refusal that the server itself decides (400, 408, 413, 414, 417, 431,
-    // 501, 503, 505). `head` is the request without its body where its head was understood, else
-    // null. Default: {"error","message"} as JSON. 503 gets its Retry-After here.
+    // Makes the answer for a refusal that the server itself decides (400, 408, 413, 414, 417, 429,
+    // 431, 501, 503, 505). `head` is the request without its body where its head was understood,
+    // else null. Default: {"error","message"} as JSON. 429, 503 get Retry-After here.
     std::function<Response(int status, std::string_view message, const Request* head)> refusal;
+    // What a request is about, by its path: those of one lane share threads_per_lane_max. 0: of
+    // none. Default: none.
+    std::function<uint64_t(std::string_view path)> lane = nullptr;
+    // Told of the end of each connection (Request::connection), from the thread that sees it; must
+    // return at once. `by_peer`, of a Unix socket: the other end is closed, so that nobody holds
+    // it any more. May be empty.
+    std::function<void(uint64_t connection, bool by_peer)> on_closed = {};
   };
 
   explicit Server(Options options);
@@ -121,6 +143,10 @@ class Server {
   // within `grace` (half-read ones within half a second of it), then closes. A handler that runs
   // longer sees Request::stop, and is waited for, but its answer is not sent. Idempotent.
   void Stop(std::chrono::milliseconds grace);
+
+  // Ends a connection (Request::connection) once what has arrived of it is answered. False: it is
+  // gone. Takes a look at all of them: not for often.
+  bool HangUp(uint64_t connection);
 
   Stats stats() const;
 

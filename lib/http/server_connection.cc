@@ -148,8 +148,10 @@ Server::Impl::Next Server::Impl::AwaitMore(Worker& worker, Connection& connectio
 Server::Impl::Next Server::Impl::Dispatch(Worker& worker, Connection& connection) {
   connection.complete_at = std::chrono::steady_clock::now();
   connection.deadline_ms.store(kNever, std::memory_order_relaxed);
+  SetShare(worker, connection);
+  const bool in_a_row = worker.busy;
   if (!worker.busy && crew_->BecomeBusy()) worker.busy = true;
-  if (worker.busy) {
+  if (worker.busy && crew_->Begin(connection.share, connection.complete_at, in_a_row)) {
     connection.phase = Connection::Phase::kRunning;
     worker.too_late = false;
     return Run(worker, connection);
@@ -159,11 +161,29 @@ Server::Impl::Next Server::Impl::Dispatch(Worker& worker, Connection& connection
   }
   connection.phase = Connection::Phase::kQueued;
   bool may_grow = false;
-  if (!crew_->Enqueue(&connection, &worker.busy, &may_grow)) {
-    return Refuse(worker, connection, {503, "Too many requests at once"}, false);
-  }
+  const FairQueue::Pushed pushed = crew_->Enqueue(&connection, &worker.busy, &may_grow);
+  if (pushed != FairQueue::Pushed::kYes) return Refuse(worker, connection, FaultOf(pushed), false);
   if (may_grow && !worker.busy) poller_->WakeBy(poller_->NowMs() + kGrowAfterMs);
   return Next::kGone;
+}
+
+Fault Server::Impl::FaultOf(FairQueue::Pushed refused) {
+  if (refused == FairQueue::Pushed::kPeerFull) {
+    return {429, "Too many requests at once from this client"};
+  }
+  return {503, "Too many requests at once"};
+}
+
+void Server::Impl::SetShare(Worker& worker, Connection& connection) {
+  const Peer& peer = connection.peer;
+  const std::string& address = peer.address;
+  connection.share.peer =
+      peer.is_unix
+          ? static_cast<uint64_t>(peer.pid)
+          : std::hash<std::string_view>()(std::string_view(address).substr(0, address.rfind(':')));
+  connection.share.lane = 0;
+  if (!options_.lane) return;
+  connection.share.lane = options_.lane(HeadOf(worker, connection).path);
 }
 
 void Server::Impl::RunQueued(Worker& worker, Connection& connection) {
@@ -172,26 +192,34 @@ void Server::Impl::RunQueued(Worker& worker, Connection& connection) {
   worker.too_late =
       std::chrono::steady_clock::now() > connection.complete_at + options_.limits.handler_deadline;
   if (PeerIsGone(connection.socket.get())) {
+    crew_->End(connection.share);
     Close(connection);
     return;
   }
   Drive(worker, connection);
 }
 
+const Head& Server::Impl::HeadOf(Worker& worker, const Connection& connection) {
+  if (!worker.head_is_fresh) {
+    const std::string_view bytes = connection.input.view();
+    const Fault fault = ParseHead(bytes.substr(0, connection.framing.head_bytes()), &worker.head);
+    CHECK(!fault);
+    worker.head_is_fresh = true;
+  }
+  return worker.head;
+}
+
 void Server::Impl::FillRequest(Worker& worker, Connection& connection) {
   const Framing& framing = connection.framing;
   const std::string_view bytes = connection.input.view();
-  if (!worker.head_is_fresh) {
-    const Fault fault = ParseHead(bytes.substr(0, framing.head_bytes()), &worker.head);
-    CHECK(!fault);
-  }
   Request& request = worker.request;
-  const Head& head = worker.head;
+  const Head& head = HeadOf(worker, connection);
   request.method = head.method == "HEAD" ? std::string_view("GET") : head.method;
   request.path = head.path;
   request.query = head.query;
   request.headers = head.headers;
   request.peer = connection.peer;
+  request.connection = connection.number.load(std::memory_order_relaxed);
   request.stop = &ended_;
   request.body = {};
   if (framing.state() == Framing::State::kComplete) {
@@ -218,6 +246,7 @@ Server::Impl::Next Server::Impl::Run(Worker& worker, Connection& connection) {
     if (stopping_.load(std::memory_order_relaxed)) exchange.keeps_alive = false;
     return response;
   });
+  crew_->End(connection.share);
   FinishRequest(connection);
   return Send(worker, connection, std::move(answer));
 }
@@ -232,7 +261,7 @@ void Server::Impl::FinishRequest(Connection& connection) {
 Response Server::Impl::RefusalOf(Fault fault, const Request* head) const {
   Response response = options_.refusal ? options_.refusal(fault.status, fault.message, head)
                                        : PlainRefusal(fault.status, fault.message);
-  if (fault.status == 503) response.headers.emplace_back("Retry-After", "1");
+  if (fault.status == 503 || fault.status == 429) response.headers.emplace_back("Retry-After", "1");
   return response;
 }
 
@@ -303,15 +332,18 @@ Server::Impl::Next Server::Impl::AfterAnswer(Worker& worker, Connection& connect
   connection.phase = more ? Connection::Phase::kReading : Connection::Phase::kIdle;
   if (!more) return Next::kAgain;
   connection.request_began_ms = poller_->NowMs();
-  if (!worker.busy || crew_->queued() == 0) return Next::kAgain;
+  if (!worker.busy || !crew_->ready()) return Next::kAgain;
   // Others wait: a client that sends many requests at once takes its turn among them.
   const Framing::State state =
       connection.framing.Advance(&connection.input, framing_limits_, &worker.head);
   if (state != Framing::State::kComplete) return Next::kAgain;
   connection.complete_at = std::chrono::steady_clock::now();
+  worker.head_is_fresh = false;
+  SetShare(worker, connection);
   connection.phase = Connection::Phase::kQueued;
-  worker.next = crew_->TakeTurns(&connection);
-  return Next::kGone;
+  const FairQueue::Pushed pushed = crew_->TakeTurns(&connection, &worker.next);
+  return pushed == FairQueue::Pushed::kYes ? Next::kGone
+                                           : Refuse(worker, connection, FaultOf(pushed), false);
 }
 
 // A client that is still sending would lose the answer if the socket were closed under it: the
@@ -382,8 +414,11 @@ Server::Impl::Next Server::Impl::Close(Connection& connection) {
   Account(connection, 0);
   AccountOutput(connection, 0);
   if (connection.overflow) overflow_.fetch_sub(1, std::memory_order_relaxed);
+  const uint64_t number = connection.number.load(std::memory_order_relaxed);
+  const bool by_peer = options_.on_closed && PeerIsGone(connection.socket.get());
   poller_->Forget(connection.socket.get());
   table_.Close(&connection);
+  if (options_.on_closed) options_.on_closed(number, by_peer);
   if (stopping_.load(std::memory_order_relaxed) && table_.open_count() == 0) {
     MutexLock lock(mutex_);
     emptied_.NotifyAll();

@@ -62,6 +62,7 @@ class Server::Impl {
   Status Start();
   void Stop(std::chrono::milliseconds grace);
   std::vector<std::string> addresses() const { return addresses_; }
+  bool HangUp(uint64_t number);
   Stats stats() const;
 
  private:
@@ -101,7 +102,7 @@ class Server::Impl {
   int ShedOne(Worker& worker, const Socket& socket) REQUIRES(accept_mutex_);
   void AcceptLater(Socket& socket, int error);
   void Admit(Worker& worker, const Socket& socket, file::Descriptor accepted);
-  void RefuseConnection(Worker& worker, Connection& connection);
+  bool Welcomes(Worker& worker, const Socket& socket, int accepted, const Peer& peer);
 
   // One connection (server_connection.cc). All need its ownership.
   void Drive(Worker& worker, Connection& connection);
@@ -133,6 +134,10 @@ class Server::Impl {
   bool IsPressed() const;
   bool IsStalled(const Connection& connection) const;
   void NoteWork(Worker& worker, uint64_t bytes);
+  void SetShare(Worker& worker, Connection& connection);
+  static Fault FaultOf(FairQueue::Pushed refused);
+  // worker.head, read from the connection's bytes unless it is of them already.
+  const Head& HeadOf(Worker& worker, const Connection& connection);
   void FillRequest(Worker& worker, Connection& connection);
   void FinishRequest(Connection& connection);
   Response RefusalOf(Fault fault, const Request* head) const;

@@ -25,6 +25,17 @@ constexpr Fault kTooManyConnections{503, "Too many connections"};
 // Any file will do that needs nothing but a descriptor.
 file::Descriptor MakeReserve() { return file::Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
+// Servers share the numbers, so that what is told of one cannot be taken for another.
+uint64_t NextNumber() {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+void SendAtOnce(int socket) {
+  const int on = 1;
+  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 bool HasInput(int socket) {
   pollfd state{socket, POLLIN, 0};
   return poll(&state, 1, 0) == 1 && (state.revents & POLLIN) != 0;
@@ -236,21 +247,38 @@ int Server::Impl::ShedOne(Worker& worker, const Socket& socket) {
   return 0;
 }
 
+// Whether the listener's list lets the peer in.
+bool Server::Impl::Welcomes(Worker& worker, const Socket& socket, int accepted, const Peer& peer) {
+  const Listener& listener = listeners_[socket.listener];
+  if (listener.peers.Admits(accepted, peer)) return true;
+  worker.counters->refused_connections.Add(1);
+  static LogLimiter limiter(std::chrono::seconds(1));
+  if (int64_t held_back = 0; limiter.Allow(&held_back)) {
+    LogWarn("a process that is not on the list was turned away")
+        .Add("socket", listener.unix_path)
+        .Add("uid", peer.uid)
+        .Add("gid", peer.gid)
+        .Add("pid", peer.pid)
+        .Add("held_back", held_back);
+  }
+  return false;
+}
+
 void Server::Impl::Admit(Worker& worker, const Socket& socket, file::Descriptor accepted) {
   const int number = accepted.get();
   TlsServer* const tls = listeners_[socket.listener].tls.get();
   if (stopping_.load(std::memory_order_relaxed)) return;  // closes it
+  Peer peer = PeerOf(number, socket.is_unix);
+  if (!Welcomes(worker, socket, number, peer)) return;
   Connection* const connection = table_.Open(std::move(accepted));
   if (connection == nullptr) {
     worker.counters->refused_connections.Add(1);
     return;
   }
   connection->listener = socket.listener;
-  connection->peer = PeerOf(number, socket.is_unix);
-  if (!socket.is_unix) {
-    const int on = 1;
-    setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  }
+  connection->number.store(NextNumber(), std::memory_order_relaxed);
+  connection->peer = std::move(peer);
+  if (!socket.is_unix) SendAtOnce(number);
   const Status watched = poller_->Watch(number, connection->reference());
   if (!watched.ok()) {  // the user's limit on watches (fs.epoll.max_user_watches)
     worker.counters->refused_connections.Add(1);

@@ -55,6 +55,7 @@ int VerifyModeOf(ClientCertificates clients) {
 
 struct TlsServer::Context {
   std::unique_ptr<SSL_CTX, FreeSsl> ssl{SSL_CTX_new(TLS_server_method())};
+  WallTime valid_until;
 };
 
 TlsServer::TlsServer(Options options) : options_(std::move(options)) {}
@@ -65,6 +66,7 @@ Status TlsServer::Use(const TlsMaterial& material) {
   CHECK(context->ssl != nullptr);
   SetModes(context->ssl.get());
   TRY(ShowCertificate(context->ssl.get(), material.certificate_pem, material.key_pem));
+  context->valid_until = TRY(crypto::ReadCertificate(material.certificate_pem)).validity.until;
   if (options_.clients != ClientCertificates::kNone) {
     TRY(TrustAuthorities(context->ssl.get(), material.client_ca_pem).Context("client CA"));
     SSL_CTX_set_verify(context->ssl.get(), VerifyModeOf(options_.clients), nullptr);
@@ -79,16 +81,25 @@ bool TlsServer::IsReady() const {
   return context_ != nullptr;
 }
 
-std::unique_ptr<TlsSession> TlsServer::Accept(int socket) {
-  if (options_.refresh) {
-    if (const std::optional<TlsMaterial> fresh = options_.refresh()) {
-      const Status used = Use(*fresh);
-      if (!used.ok()) {
-        LogWarn("the new certificate is wrong; the one before stays")
-            .Add("error", used.error().what);
-      }
-    }
+std::optional<WallTime> TlsServer::ValidUntil() {
+  // A renewal counts at once, also where nobody connects.
+  Refresh();
+  MutexLock lock(mutex_);
+  return context_ ? std::optional(context_->valid_until) : std::nullopt;
+}
+
+void TlsServer::Refresh() {
+  if (!options_.refresh) return;
+  const std::optional<TlsMaterial> fresh = options_.refresh();
+  if (!fresh) return;
+  const Status used = Use(*fresh);
+  if (!used.ok()) {
+    LogWarn("the new certificate is wrong; the one before stays").Add("error", used.error().what);
   }
+}
+
+std::unique_ptr<TlsSession> TlsServer::Accept(int socket) {
+  Refresh();
   std::shared_ptr<Context> context;
   {
     MutexLock lock(mutex_);

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/core/clock.h"
 #include "lib/core/mutex.h"
 #include "lib/core/result.h"
 
@@ -43,7 +44,8 @@ class TlsServer {
     // A client's certificate must have one of these as DNS or URI name or, having neither, as
     // common name; others get 403 and are closed. Empty: whoever the authority signed.
     std::vector<std::string> allowed_names;
-    // Asked at each connection for new material; nothing: what there is stays. It must be quick.
+    // Asked at each connection, and for metrics, for new material; nothing: what there is stays. It
+    // must be quick.
     std::function<std::optional<TlsMaterial>()> refresh;
   };
   explicit TlsServer(Options options);
@@ -55,6 +57,8 @@ class TlsServer {
   Status Use(const TlsMaterial& material);
   // Whether there is a certificate. Until then connections are closed as they come.
   bool IsReady() const;
+  // When the certificate that a connection would meet now is over; nothing while there is none.
+  std::optional<WallTime> ValidUntil();
 
   // The server's end of a connection; null while there is no certificate.
   std::unique_ptr<TlsSession> Accept(int socket);
@@ -63,6 +67,8 @@ class TlsServer {
 
  private:
   struct Context;
+
+  void Refresh();
 
   const Options options_;
   mutable Mutex mutex_;

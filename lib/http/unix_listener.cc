@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -8,7 +7,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -16,6 +14,7 @@
 #include <thread>
 
 #include "lib/http/listener.h"
+#include "lib/http/peer_list.h"
 
 namespace pannier::http {
 
@@ -100,22 +99,6 @@ Status CheckFree(const Place& place) {
   return FromErrno(errno, "look at " + place.path);
 }
 
-Result<std::optional<gid_t>> FindGroup(const std::string& group) {
-  if (group.empty()) return std::optional<gid_t>();
-  gid_t number = 0;
-  const char* const end = group.data() + group.size();
-  if (const auto parsed = std::from_chars(group.data(), end, number);
-      parsed.ec == std::errc() && parsed.ptr == end) {
-    return std::optional<gid_t>(number);
-  }
-  struct group entry {};
-  struct group* found = nullptr;
-  std::string strings(16 << 10, '\0');
-  getgrnam_r(group.c_str(), &entry, strings.data(), strings.size(), &found);
-  if (found == nullptr) return InvalidArgument("no group named " + group);
-  return std::optional<gid_t>(found->gr_gid);
-}
-
 Status SetRights(const Place& place, const std::string& name, unsigned mode,
                  std::optional<gid_t> group) {
   if (group && fchownat(place.folder.get(), name.c_str(), static_cast<uid_t>(-1), *group, 0) != 0) {
@@ -161,7 +144,8 @@ Result<UnixListener> UnixListener::Bind(const std::string& path, unsigned mode,
                                std::to_string(path.size()),
                            "choose a shorter path");
   }
-  const std::optional<gid_t> owner = TRY(FindGroup(group).Context("listen on " + path));
+  std::optional<gid_t> owner;
+  if (!group.empty()) owner = TRY(FindGroup(group).Context("listen on " + path));
   const Place place = TRY(OpenPlace(path));
   TRY(CheckFree(place));
   file::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

@@ -103,9 +103,13 @@ json ConfigVolume() {
 
 // What a user may change.
 json Defaults(const Sidecar& sidecar) {
-  return {{"log", {{"level", sidecar.log_level}}},
-          {"listen", {{"metrics", {{"address", "0.0.0.0:" + std::to_string(kMetricsPort)}}}}},
-          {"recovery", {{"mode", sidecar.recovery_mode}}}};
+  json config = {
+      {"log", {{"level", sidecar.log_level}}},
+      {"listen", {{"metrics", {{"address", "0.0.0.0:" + std::to_string(kMetricsPort)}}}}},
+      {"recovery", {{"mode", sidecar.recovery_mode}}}};
+  // Older daemons do not know the key.
+  if (sidecar.awaits_bootstrap) config["bootstrap"] = "latest-snapshot";
+  return config;
 }
 
 // What a user may not.
@@ -146,7 +150,8 @@ std::string ConfigOf(const Sidecar& sidecar) {
 }
 
 json ContainerOf(const Sidecar& sidecar, bool pod_runs_as_root) {
-  // Five minutes for a start; an hour where a restore comes first.
+  // Five minutes for a start; an hour where a restore comes first. A check waits for the daemon, so
+  // that the workers need not wait for the next one.
   const int start_failures = sidecar.awaits_bootstrap ? 1800 : 150;
   const std::string config_file = std::string(kConfigFolder) + "/pannierd.yaml";
   json container = {{"name", kContainerName},

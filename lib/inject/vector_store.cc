@@ -135,9 +135,11 @@ Result<Sidecar> SidecarOf(const json& vector_store, const json& repository,
   sidecar.log_level =
       reader.Word("spec/daemon/logLevel",
                   {{"info", "info"}, {"debug", "debug"}, {"warning", "warn"}, {"error", "error"}});
+  // What may lose data is the operator's to decide: only it knows maxDataLossSeconds, the
+  // repository and whether so many stores are damaged that something else is.
   sidecar.recovery_mode = reader.Word(
       "spec/recovery/mode",
-      {{"RebuildOnly", "rebuild-only"}, {"Manual", "manual"}, {"Automatic", "automatic"}});
+      {{"RebuildOnly", "rebuild-only"}, {"Manual", "manual"}, {"Automatic", "rebuild-only"}});
   sidecar.awaits_bootstrap = reader.Text("spec/bootstrap") == "LatestSnapshot";
   sidecar.tls_secret = installation.tls_secret;
   sidecar.admin_names = installation.admin_names;

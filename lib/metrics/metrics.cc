@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <cmath>
 #include <map>
 #include <sstream>
 
@@ -50,7 +52,18 @@ class GatheringSink final : public Sink {
     AddSample(name, help, prometheus::MetricType::Gauge, labels).gauge.value = value;
   }
 
+  void GaugeLines(std::string_view name, std::string_view help, std::string_view lines) override {
+    CheckName(name, help, false);
+    if (lines.empty()) return;
+    const std::string key(name);
+    CHECK(!families.contains(key) && !ready.contains(key));
+    std::string& text = ready[key];
+    text.append("# HELP ").append(key).append(" ").append(help);
+    text.append("\n# TYPE ").append(key).append(" gauge\n").append(lines);
+  }
+
   std::map<std::string, prometheus::MetricFamily> families;
+  std::map<std::string, std::string> ready;  // families as they are written
 
  private:
   prometheus::ClientMetric& AddSample(std::string_view name, std::string_view help,
@@ -61,14 +74,53 @@ class GatheringSink final : public Sink {
       family.help = help;
       family.type = type;
     }
-    CHECK(family.type == type);
+    CHECK(family.type == type && !ready.contains(family.name));
     prometheus::ClientMetric& sample = family.metric.emplace_back();
     for (const auto& [label, value] : labels) sample.label.push_back({label, value});
     return sample;
   }
 };
 
+void AppendEscaped(std::string_view value, std::string* text) {
+  for (const char c : value) {
+    if (c == '\n') {
+      text->append("\\n");
+      continue;
+    }
+    if (c == '\\' || c == '"') text->push_back('\\');
+    text->push_back(c);
+  }
+}
+
+// Whole numbers, which most are, without an exponent.
+void AppendNumber(double value, std::string* text) {
+  constexpr double kExact = 1ll << 53;
+  char digits[32];
+  const bool is_whole = value >= -kExact && value <= kExact && value == std::trunc(value);
+  const auto end = is_whole
+                       ? std::to_chars(digits, std::end(digits), static_cast<int64_t>(value)).ptr
+                       : std::to_chars(digits, std::end(digits), value).ptr;
+  text->append(digits, end);
+}
+
 }  // namespace
+
+std::string GaugeLine(std::string_view name, double value, const Labels& labels) {
+  CHECK(std::isfinite(value));
+  std::string line(name);
+  char before = '{';
+  for (const auto& [label, of_it] : labels) {
+    line.push_back(before);
+    line.append(label).append("=\"");
+    AppendEscaped(of_it, &line);
+    line.push_back('"');
+    before = ',';
+  }
+  line.append(labels.empty() ? " " : "} ");
+  AppendNumber(value, &line);
+  line.push_back('\n');
+  return line;
+}
 
 void Counter::Add(double amount) const {
   if (counter_ != nullptr) counter_->Increment(amount);
@@ -225,13 +277,16 @@ std::string Registry::Render() const {
   GatheringSink sink;
   for (const auto& collect : collectors) collect(sink);
   for (prometheus::MetricFamily& family : native_->registry.Collect()) {
-    CHECK(!sink.families.contains(family.name));
+    CHECK(!sink.families.contains(family.name) && !sink.ready.contains(family.name));
     sink.families[family.name] = std::move(family);
   }
-  std::vector<prometheus::MetricFamily> sorted;
-  for (auto& [name, family] : sink.families) sorted.push_back(std::move(family));
   std::ostringstream out;
-  prometheus::TextSerializer().Serialize(out, sorted);
+  auto ready = sink.ready.begin();
+  for (auto& [name, family] : sink.families) {
+    for (; ready != sink.ready.end() && ready->first < name; ++ready) out << ready->second;
+    prometheus::TextSerializer().Serialize(out, {std::move(family)});
+  }
+  for (; ready != sink.ready.end(); ++ready) out << ready->second;
   return std::move(out).str();
 }
 

@@ -101,7 +101,13 @@ class Sink {
                        const Labels& labels = {}) = 0;
   virtual void Gauge(std::string_view name, std::string_view help, double value,
                      const Labels& labels = {}) = 0;
+  // All of a gauge at once, as lines of GaugeLine(): for who has thousands of which few change from
+  // one time to the next. Nothing else says anything of that name.
+  virtual void GaugeLines(std::string_view name, std::string_view help, std::string_view lines) = 0;
 };
+
+// One line of a gauge, with its end.
+std::string GaugeLine(std::string_view name, double value, const Labels& labels);
 
 class Registry {
  public:

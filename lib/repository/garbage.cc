@@ -187,12 +187,20 @@ class Collector {
       if (key && key->part != SnapshotPart::kManifest) beside.push_back(object);
       return {};
     }));
-    for (const std::string& key : manifests)
-      references_.Add(TRY(repository_.ReadManifest(key, deadline_)));
+    for (const std::string& key : manifests) references_.Add(TRY(ReadManifest(key)));
     references_.Settle();
     NoteOrphans(manifests, beside);
     now_.manifests = report_.manifests = manifests.size();
     return {};
+  }
+
+  // What a manifest names cannot be told when it cannot be read: then nothing is deleted.
+  Result<contract::Manifest> ReadManifest(const std::string& key) {
+    Result<contract::Manifest> manifest = repository_.ReadManifest(key, deadline_);
+    if (!manifest.Is(Errc::kCorruption)) return manifest;
+    return Corruption(manifest.error().what,
+                      "put the manifest back from a copy, or give the snapshot up: `pannierctl "
+                      "snapshot delete UID --repository NAME`; its name ends with its UID");
   }
 
   // Verifications and holds of snapshots that are gone.

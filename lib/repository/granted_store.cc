@@ -12,6 +12,7 @@ namespace {
 
 // A URL is not begun with when less than this is left of its time.
 constexpr std::chrono::seconds kMargin{5};
+constexpr size_t kPageMax = 1'000;
 constexpr std::chrono::milliseconds kLook{100};  // how often a waiter looks at its deadline
 
 Error Cannot(std::string_view what) {
@@ -35,11 +36,12 @@ class Grants final : public Authority {
     Tell();
   }
 
-  void Add(const Want& want, const std::string& url, WallTime expires) {
+  void Add(const Want& want, const std::string& url, WallTime expires, GrantTerms terms) {
     {
       MutexLock lock(mutex_);
-      urls_[want] = {url, expires, ++versions_};
-      wants_.erase(want);
+      urls_[want] = {url, expires, std::move(terms), ++versions_};
+      // One whose time is over, by a clock that differs from ours, is as good as none.
+      if (IsUsable(want)) wants_.erase(want);
       changed_.NotifyAll();
     }
     Tell();
@@ -70,7 +72,7 @@ class Grants final : public Authority {
     }
     if (cancelled_) return Unavailable("the operation was cancelled");
     const Url& url = urls_[want];
-    return Permit{url.text, {}, url.version};
+    return Permit{url.text, url.terms.headers, url.version, url.terms.ca_pem};
   }
 
   bool Renew(const ObjectRequest& request, uint64_t version) override {
@@ -84,6 +86,7 @@ class Grants final : public Authority {
   struct Url {
     std::string text;
     WallTime expires;
+    GrantTerms terms;
     uint64_t version = 0;
   };
 
@@ -125,8 +128,12 @@ S3Requests::Options RequestOptions(const GrantedStore::Options& options) {
 class GrantedStore::Impl {
  public:
   Impl(const Options& options, OnWants on_wants, const Clock& clock, Sleeper& sleeper)
-      : grants(options.grant_timeout, std::move(on_wants), clock),
-        requests(RequestOptions(options), grants, clock, sleeper) {}
+      : listing(options.listing),
+        grants(options.grant_timeout, std::move(on_wants), clock),
+        requests(RequestOptions(options), grants, clock, sleeper) {
+    if (listing) std::sort(listing->begin(), listing->end());
+  }
+  std::optional<std::vector<std::string>> listing;  // sorted
   Grants grants;
   S3Requests requests;
 };
@@ -140,14 +147,18 @@ std::vector<Want> GrantedStore::wants() const { return impl_->grants.wants(); }
 void GrantedStore::Cancel() { impl_->grants.Cancel(); }
 
 Status GrantedStore::Grant(const std::string& method, const std::string& key,
-                           const std::string& url, WallTime expires) {
+                           const std::string& url, WallTime expires, GrantTerms terms) {
   TRY(CheckKey(key));
   if (method != "GET" && method != "PUT")
     return InvalidArgument("\"" + method + "\" is not a method that can be granted");
   const bool is_url = url.starts_with("https://") || url.starts_with("http://");
   if (!is_url || url.find_first_of(" \t\r\n") != std::string::npos)
     return InvalidArgument("the grant of " + method + " " + key + " has no URL");
-  impl_->grants.Add({method, key}, url, expires);
+  for (const auto& [name, value] : terms.headers) {
+    if (name.empty() || (name + value).find_first_of("\r\n") != std::string::npos)
+      return InvalidArgument("the grant of " + method + " " + key + " has no sound header");
+  }
+  impl_->grants.Add({method, key}, url, expires, std::move(terms));
   return {};
 }
 
@@ -169,8 +180,25 @@ Result<ObjectInfo> GrantedStore::Stat(const std::string& key, SteadyTime deadlin
 }
 
 Status GrantedStore::Delete(const std::string&, SteadyTime) { return Cannot("delete"); }
-Result<ObjectPage> GrantedStore::List(const std::string&, const std::string&, SteadyTime) {
-  return Cannot("list");
+Result<ObjectPage> GrantedStore::List(const std::string& prefix, const std::string& after,
+                                      SteadyTime) {
+  if (!impl_->listing) return Cannot("list");
+  ObjectPage page;
+  for (const std::string& key : *impl_->listing) {
+    if (!key.starts_with(prefix) || key <= after) continue;
+    if (page.objects.size() == kPageMax) {
+      page.next = page.objects.back().key;
+      break;
+    }
+    page.objects.push_back({key, 0, WallTime()});
+  }
+  return page;
+}
+void GrantedStore::ExpectGets(const std::vector<std::string>& keys) {
+  std::vector<Want> wants;
+  wants.reserve(keys.size());
+  for (const std::string& key : keys) wants.push_back({"GET", key});
+  Expect(wants);
 }
 Result<uint64_t> GrantedStore::RemoveUnfinished(std::chrono::seconds, SteadyTime) {
   return Cannot("remove");

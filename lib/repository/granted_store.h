@@ -4,7 +4,7 @@
 // its time is over.
 //
 // Put, Get and Stat (which wants a GET) work; a Put with kFail wants a GET too when something is
-// there already. Delete, List and RemoveUnfinished are kUnimplemented.
+// there already. List tells what the options say; Delete and RemoveUnfinished are kUnimplemented.
 // Threads: any; Grant() from another than those that wait. Lifetime: `clock` and `sleeper` outlive
 // it. Errors: as object_store.h says, and
 //   kDeadlineExceeded  also when nobody grants within grant_timeout
@@ -13,12 +13,14 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "lib/repository/object_store.h"
 #include "lib/repository/retry.h"
+#include "lib/repository/sigv4.h"
 
 namespace pannier::repository {
 
@@ -29,11 +31,20 @@ struct Want {
   auto operator<=>(const Want&) const = default;
 };
 
+// What a request by a granted URL needs besides it.
+struct GrantTerms {
+  Pairs headers = {};                                   // that were signed, as of encryption
+  std::shared_ptr<const std::string> ca_pem = nullptr;  // who may sign the server's certificate
+};
+
 class GrantedStore final : public ObjectStore {
  public:
   struct Options {
     std::string place = "granted URLs";  // for messages
-    std::string ca_file;                 // PEM; empty: the system's
+    // What List() tells, by whom else it was listed; nothing: kUnimplemented. Sizes and times are
+    // not known.
+    std::optional<std::vector<std::string>> listing = {};
+    std::string ca_file;  // PEM; empty: the system's
     bool etag_is_md5 = true;
     std::chrono::milliseconds connect_timeout{5'000};
     std::chrono::milliseconds request_timeout{30'000};
@@ -52,9 +63,9 @@ class GrantedStore final : public ObjectStore {
   // Wants all of these now, so that one answer can grant many; does not wait.
   void Expect(const std::vector<Want>& wants);
   // Hands in a URL. One that was not wanted is kept for later.
-  //   kInvalidArgument  not a key, not GET or PUT, or not a URL of http or https
+  //   kInvalidArgument  not a key, not GET or PUT, not a URL of http or https, or not headers
   Status Grant(const std::string& method, const std::string& key, const std::string& url,
-               WallTime expires);
+               WallTime expires, GrantTerms terms = {});
   std::vector<Want> wants() const;
   // Requests that wait, and all later ones, end with kUnavailable: the operation was cancelled.
   void Cancel();
@@ -67,6 +78,7 @@ class GrantedStore final : public ObjectStore {
   Result<ObjectPage> List(const std::string& prefix, const std::string& after,
                           SteadyTime deadline) override;
   Result<uint64_t> RemoveUnfinished(std::chrono::seconds older_than, SteadyTime deadline) override;
+  void ExpectGets(const std::vector<std::string>& keys) override;
   std::string Describe() const override;
 
  private:

@@ -80,7 +80,7 @@ Error AsError(CURLcode code, const Answer& answer, std::string_view details) {
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
       return PermissionDenied(text,
-                              "name the CA of the server's certificate (caFile), or check "
+                              "name the CA of the server's certificate, or check "
                               "that the endpoint is the right one");
     case CURLE_WRITE_ERROR:
       if (answer.too_long) return ResourceExhausted("HTTP: the answer is longer than expected");
@@ -146,6 +146,11 @@ class Handle {
     Set(CURLOPT_LOW_SPEED_LIMIT, 1L);
     Set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.request_timeout.count() / 1000 + 1));
     if (!options.ca_file.empty()) Set(CURLOPT_CAINFO, options.ca_file.c_str());
+    if (!request.ca_pem.empty()) {
+      curl_blob pem{const_cast<char*>(request.ca_pem.data()), request.ca_pem.size(),
+                    CURL_BLOB_NOCOPY};
+      Set(CURLOPT_CAINFO_BLOB, &pem);
+    }
   }
 
   void SetMethod(const HttpRequest& request) {

@@ -30,6 +30,7 @@ struct HttpRequest {
   std::string_view body;  // of PUT and POST
   // Longer answers are refused, but that there is room for the text of an error, of 64 KiB.
   uint64_t answer_bytes_max = 0;
+  std::string_view ca_pem = {};  // in the place of TransferOptions::ca_file, where there is some
 };
 
 struct HttpReply {

@@ -59,6 +59,8 @@ class ObjectStore {
   // were given up; returns how many. Nothing of it was ever visible as an object.
   virtual Result<uint64_t> RemoveUnfinished(std::chrono::seconds older_than,
                                             SteadyTime deadline) = 0;
+  // These are read soon: who has to be asked for each can be asked for all at once.
+  virtual void ExpectGets(const std::vector<std::string>&) {}
   // Where it is, for messages: "s3://bucket/prefix", "/backup". No credentials.
   virtual std::string Describe() const = 0;
 };

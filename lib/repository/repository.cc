@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/core/background_turn.h"
 #include "lib/core/time_text.h"
 #include "lib/crypto/sha256.h"
 #include "lib/json/cold.h"
@@ -38,7 +39,10 @@ Result<nlohmann::json> ReadNote(ObjectStore& objects, const std::string& key, St
   Result<nlohmann::json> tree = json::ParseCold(text);
   const bool shaped = tree.ok() && tree->is_object() && tree->contains("format") &&
                       tree->at("format").is_number_integer();
-  if (!shaped) return Corruption(objects.Describe() + ": " + key + " is not what it should be");
+  if (!shaped) {
+    return Corruption(objects.Describe() + ": " + key + " is not what it should be",
+                      key == kIdentityKey ? "write it again: docs/runbooks/repository.md" : "");
+  }
   if (tree->at("format") != kFormat) {
     return InvalidArgument(objects.Describe() + ": " + key + " is of format " +
                                tree->at("format").dump() + ", and this version reads format 1",
@@ -51,7 +55,9 @@ Result<Uuid> ReadIdentity(ObjectStore& objects, SteadyTime deadline) {
   const nlohmann::json tree = TRY(ReadNote(objects, std::string(kIdentityKey), deadline));
   const auto text = TextOf(tree, "id");
   const auto id = text ? Uuid::Parse(*text) : std::nullopt;
-  if (!id || id->IsNil()) return Corruption(objects.Describe() + ": repository.json has no id");
+  if (!id || id->IsNil())
+    return Corruption(objects.Describe() + ": repository.json has no id",
+                      "write it again: docs/runbooks/repository.md");
   return *id;
 }
 
@@ -63,9 +69,11 @@ Error WithoutIdentity(ObjectStore& objects, SteadyTime deadline) {
     return NotFound(objects.Describe() + " is not a repository yet",
                     "initialise it: pannierctl repository init");
   }
-  return Conflict(objects.Describe() + " has objects (" + page->objects.front().key +
-                      ", …) but no repository.json",
-                  "check that it is the right place; a repository needs one of its own");
+  return Conflict(
+      objects.Describe() + " has objects (" + page->objects.front().key +
+          ", …) but no repository.json",
+      "check that it is the right place; a repository needs one of its own. If this one "
+      "lost its repository.json: docs/runbooks/repository.md");
 }
 
 }  // namespace
@@ -129,13 +137,22 @@ Status Repository::CheckIdentity(SteadyTime deadline) {
 
 // --- chunks ---
 
+namespace {
+
+Result<std::string> Pack(const std::string& sha256, std::string_view bytes, ChunkCodec& codec) {
+  const BackgroundTurn turn;
+  if (crypto::ToHex(crypto::Sha256(bytes)) != sha256)
+    return Corruption("the bytes of chunk " + sha256 + " changed before they were sent");
+  return codec.Encode(bytes);
+}
+
+}  // namespace
+
 Result<uint32_t> Repository::PutChunk(const std::string& sha256, std::string_view bytes,
                                       SteadyTime deadline) {
   if (bytes.empty() || bytes.size() > contract::kChunkBytes)
     return InvalidArgument("a chunk has 1 to " + std::to_string(contract::kChunkBytes) + " bytes");
-  if (crypto::ToHex(crypto::Sha256(bytes)) != sha256)
-    return Corruption("the bytes of chunk " + sha256 + " changed before they were sent");
-  const std::string object = impl_->codec.Encode(bytes);
+  const std::string object = TRY(Pack(sha256, bytes, impl_->codec));
   TRY(impl_->objects.Put(contract::ChunkKey(sha256), object, IfPresent::kReplace, deadline));
   return static_cast<uint32_t>(object.size());
 }
@@ -146,6 +163,7 @@ Result<std::string> Repository::GetChunk(const Chunk& chunk, SteadyTime deadline
   if (object.Is(Errc::kResourceExhausted))
     return Corruption("chunk " + chunk.sha256 + " is longer than a chunk can be");
   const std::string stored = TRY(std::move(object));
+  const BackgroundTurn turn;
   std::string bytes =
       TRY(impl_->codec.Decode(stored, chunk.bytes).Context("chunk " + chunk.sha256));
   if (crypto::ToHex(crypto::Sha256(bytes)) != chunk.sha256)
@@ -262,7 +280,8 @@ Status Repository::Delete(const SnapshotRef& snapshot, SteadyTime deadline) {
   const Result<ObjectInfo> hold =
       impl_->objects.Stat(PartKey(snapshot.key, SnapshotPart::kHold), deadline);
   if (hold.ok()) {
-    return Conflict("the snapshot is held", "release it first: pannierctl snapshot hold --release");
+    return Conflict("the snapshot is held",
+                    "drop the hold first: `pannierctl snapshot hold UID --repository NAME --drop`");
   }
   if (!hold.Is(Errc::kNotFound)) return hold.error();
   TRY(impl_->objects.Delete(snapshot.key, deadline));

@@ -139,8 +139,10 @@ std::optional<S3Failure> FailureOf(const HttpReply& reply, bool body_is_object, 
   if (const std::string_view region = reply.Header("x-amz-bucket-region");
       !region.empty() && (reply.status / 100 == 3 || reply.status == 400))
     hint.append(hint.empty() ? "" : "; ").append("the bucket's region is ").append(region);
-  return S3Failure{
-      {known.errc, std::move(what), std::move(hint)}, known.next, RetryAfter(reply, now)};
+  return S3Failure{{known.errc, std::move(what), std::move(hint)},
+                   known.next,
+                   RetryAfter(reply, now),
+                   std::string(code.substr(0, kMessageBytesMax))};
 }
 
 S3Failure FailureOf(Error transfer) {
@@ -148,7 +150,7 @@ S3Failure FailureOf(Error transfer) {
                         transfer.code == Errc::kDeadlineExceeded;
   // One try that took too long is not yet the caller's deadline.
   if (transfer.code == Errc::kDeadlineExceeded) transfer.code = Errc::kUnavailable;
-  return {std::move(transfer), may_pass ? Next::kRetry : Next::kGiveUp, std::nullopt};
+  return {std::move(transfer), may_pass ? Next::kRetry : Next::kGiveUp, std::nullopt, ""};
 }
 
 }  // namespace pannier::repository

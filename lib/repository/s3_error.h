@@ -20,6 +20,7 @@ struct S3Failure {
   Error error;
   Next next = Next::kGiveUp;
   std::optional<std::chrono::milliseconds> retry_after;
+  std::string code;  // in the server's own word: "NoSuchBucket"; empty: it has none
 };
 
 // Nothing when the answer is a success: a 2xx status, and no error in the body, which a server that

@@ -55,12 +55,6 @@ Status CheckWhole(const HttpReply& reply) {
 
 }  // namespace
 
-struct S3Requests::Attempt {
-  HttpReply reply;
-  std::optional<S3Failure> failure;
-  uint64_t permit = 0;
-};
-
 S3Requests::S3Requests(Options options, Authority& authority, const Clock& clock, Sleeper& sleeper)
     : options_(std::move(options)),
       authority_(authority),
@@ -74,12 +68,13 @@ S3Requests::Attempt S3Requests::Once(const ObjectRequest& request, SteadyTime de
   Attempt attempt;
   Result<Authority::Permit> permit = authority_.Authorize(request, deadline);
   if (!permit.ok()) {
-    attempt.failure = S3Failure{std::move(permit).error(), Next::kGiveUp, std::nullopt};
+    attempt.failure = S3Failure{std::move(permit).error(), Next::kGiveUp, std::nullopt, ""};
     return attempt;
   }
   attempt.permit = permit->version;
   HttpRequest http{request.method, std::move(permit->url), std::move(permit->headers), request.body,
                    request.answer_bytes_max};
+  if (permit->ca_pem) http.ca_pem = *permit->ca_pem;
   http.headers.insert(http.headers.end(), request.headers.begin(), request.headers.end());
   Result<HttpReply> reply = transfer_.Send(http, deadline - clock_.Steady());
   if (!reply.ok()) {
@@ -91,13 +86,13 @@ S3Requests::Attempt S3Requests::Once(const ObjectRequest& request, SteadyTime de
   if (attempt.failure) return attempt;
   if (attempt.reply.body.size() > request.answer_bytes_max) {
     attempt.failure = S3Failure{ResourceExhausted("the answer is longer than expected"),
-                                Next::kGiveUp, std::nullopt};
+                                Next::kGiveUp, std::nullopt, ""};
     return attempt;
   }
   Status checked = CheckWhole(attempt.reply);
   if (checked.ok() && check) checked = check(attempt.reply);
   if (!checked.ok())
-    attempt.failure = S3Failure{std::move(checked).error(), Next::kRetry, std::nullopt};
+    attempt.failure = S3Failure{std::move(checked).error(), Next::kRetry, std::nullopt, ""};
   return attempt;
 }
 

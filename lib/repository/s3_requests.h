@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,8 +34,9 @@ class Authority {
  public:
   struct Permit {
     std::string url;
-    Pairs headers;         // besides the request's own
-    uint64_t version = 0;  // of what permits it
+    Pairs headers;                                        // besides the request's own
+    uint64_t version = 0;                                 // of what permits it
+    std::shared_ptr<const std::string> ca_pem = nullptr;  // in the place of the options' file
   };
   virtual ~Authority() = default;
   // May wait until `deadline`.
@@ -63,6 +65,14 @@ class S3Requests {
   Result<HttpReply> Call(const ObjectRequest& request, SteadyTime deadline,
                          const Check& check = nullptr);
 
+  // One attempt, whatever becomes of it: for who wants to know why.
+  struct Attempt {
+    HttpReply reply;                   // status 0: there was none
+    std::optional<S3Failure> failure;  // nothing: a success
+    uint64_t permit = 0;               // its version; 0: there was none, and nothing was sent
+  };
+  Attempt Once(const ObjectRequest& request, SteadyTime deadline, const Check& check = nullptr);
+
   // One request for the whole object. `headers`: of encryption. A kReplace whose answer is lost is
   // simply repeated, since the same bytes may be put twice, and it must renew the object's age; a
   // kFail whose answer is lost, or which found something there, is settled by reading what is
@@ -82,9 +92,6 @@ class S3Requests {
   const Options& options() const { return options_; }
 
  private:
-  struct Attempt;
-  Attempt Once(const ObjectRequest& request, SteadyTime deadline, const Check& check);
-
   const Options options_;
   Authority& authority_;
   const Clock& clock_;

@@ -19,31 +19,32 @@ constexpr std::chrono::hours kPresignMax{7 * 24};
 // Signs each request with the present credentials.
 class Signer final : public Authority {
  public:
-  Signer(S3Location location, std::string region, CredentialFiles paths, file::FileSystem& files,
+  Signer(S3Location location, const S3Options& options, std::unique_ptr<CredentialSource> source,
          const Clock& clock)
       : location_(std::move(location)),
-        region_(std::move(region)),
-        reader_(std::move(paths), files, clock),
+        region_(options.region),
+        ca_pem_(options.ca_pem.empty() ? nullptr : std::make_shared<std::string>(options.ca_pem)),
+        source_(std::move(source)),
         clock_(clock) {}
 
   Result<Permit> Authorize(const ObjectRequest& request, SteadyTime) override {
-    const CredentialReader::Read by = TRY(reader_.Current());
+    const CredentialSource::Read by = TRY(source_->Current());
     const std::string payload = crypto::ToHex(crypto::Sha256(request.body));
     RequestToSign to_sign = Unsigned(request.method, request.key);
     to_sign.query = request.query;
     to_sign.headers.emplace_back("X-Amz-Content-Sha256", payload);
     to_sign.headers.insert(to_sign.headers.end(), request.headers.begin(), request.headers.end());
     Permit permit{location_.UrlOf(request.key, CanonicalQuery(request.query)),
-                  SignHeaders(to_sign, payload, by.credentials, Scope()), by.version};
+                  SignHeaders(to_sign, payload, by.credentials, Scope()), by.version, ca_pem_};
     permit.headers.emplace_back("X-Amz-Content-Sha256", payload);
     return permit;
   }
 
-  bool Renew(const ObjectRequest&, uint64_t version) override { return reader_.Changed(version); }
+  bool Renew(const ObjectRequest&, uint64_t version) override { return source_->Changed(version); }
 
   Result<std::string> Presign(const std::string& method, const std::string& key,
                               const Pairs& headers, std::chrono::seconds valid) {
-    const CredentialReader::Read by = TRY(reader_.Current());
+    const CredentialSource::Read by = TRY(source_->Current());
     RequestToSign to_sign = Unsigned(method, key);
     to_sign.headers.insert(to_sign.headers.end(), headers.begin(), headers.end());
     return location_.UrlOf(key, PresignQuery(to_sign, valid, by.credentials, Scope()));
@@ -59,7 +60,8 @@ class Signer final : public Authority {
 
   const S3Location location_;
   const std::string region_;
-  CredentialReader reader_;
+  const std::shared_ptr<const std::string> ca_pem_;
+  const std::unique_ptr<CredentialSource> source_;
   const Clock& clock_;
 };
 
@@ -79,6 +81,15 @@ Pairs EncryptionHeaders(const S3Options& options) {
   return headers;
 }
 
+// With which every object is made.
+Pairs HeadersOfPut(const S3Options& options) {
+  Pairs headers = EncryptionHeaders(options);
+  if (!options.storage_class.empty()) {
+    headers.emplace_back("x-amz-storage-class", options.storage_class);
+  }
+  return headers;
+}
+
 Status CheckOptions(const S3Options& options) {
   if (options.part_bytes < kPartBytesMin)
     return InvalidArgument("parts of S3 uploads have at least 5 MiB");
@@ -88,9 +99,11 @@ Status CheckOptions(const S3Options& options) {
     return InvalidArgument("the id of a KMS key is one line");
   if (!options.kms_key_id.empty() && options.encryption != S3Options::Encryption::kKms)
     return InvalidArgument("a KMS key is named, but the encryption is not aws:kms");
-  if (options.credentials.access_key.empty() || options.credentials.secret_key.empty())
-    return InvalidArgument("S3 needs an access key and a secret key", "name their files");
   return {};
+}
+
+Error NoKeys(const char* hint) {
+  return InvalidArgument("S3 needs an access key and a secret key", hint);
 }
 
 S3Requests::Options RequestOptions(const S3Options& options, const std::string& place) {
@@ -167,31 +180,46 @@ Result<ObjectPage> ReadPage(std::string_view text, const std::string& folder,
 
 class S3Store::Impl {
  public:
-  Impl(S3Options options, S3Location location, file::FileSystem& files, const Clock& clock,
-       Sleeper& sleeper)
+  static Result<std::unique_ptr<Impl>> Make(S3Options options,
+                                            std::unique_ptr<CredentialSource> source,
+                                            const Clock& clock, Sleeper& sleeper) {
+    TRY(CheckOptions(options));
+    S3Location location = TRY(S3Location::Make(options.bucket, options.prefix, options.endpoint,
+                                               options.region, options.addressing));
+    return std::make_unique<Impl>(std::move(options), std::move(location), std::move(source), clock,
+                                  sleeper);
+  }
+  Impl(S3Options options, S3Location location, std::unique_ptr<CredentialSource> source,
+       const Clock& clock, Sleeper& sleeper)
       : options_(std::move(options)),
         clock_(clock),
-        signer_(std::move(location), options_.region, options_.credentials, files, clock),
+        sleeper_(sleeper),
+        signer_(std::move(location), options_, std::move(source), clock),
         requests_(RequestOptions(options_, signer_.location().Describe()), signer_, clock,
                   sleeper) {}
 
   Status Put(const std::string& key, std::string_view bytes, IfPresent present,
              SteadyTime deadline) {
-    const Pairs headers = EncryptionHeaders(options_);
+    const Pairs headers = HeadersOfPut(options_);
     if (bytes.size() <= options_.part_bytes)
       return requests_.Put(key, bytes, present, headers, deadline);
     return PutInParts(requests_, {key, bytes, present, headers, options_.part_bytes}, clock_,
                       deadline);
   }
 
-  Result<ObjectPage> List(const std::string& prefix, const std::string& after,
-                          SteadyTime deadline) {
-    const std::string& folder = signer_.location().prefix();
+  ObjectRequest ListRequest(const std::string& prefix, size_t most) const {
     ObjectRequest request{"GET", "", {}, {}, {}, kListBytesMax, false};
     request.query = {{"list-type", "2"},
                      {"encoding-type", "url"},
-                     {"max-keys", std::to_string(kPageObjects)},
-                     {"prefix", folder + prefix}};
+                     {"max-keys", std::to_string(most)},
+                     {"prefix", signer_.location().prefix() + prefix}};
+    return request;
+  }
+
+  Result<ObjectPage> List(const std::string& prefix, const std::string& after,
+                          SteadyTime deadline) {
+    const std::string& folder = signer_.location().prefix();
+    ObjectRequest request = ListRequest(prefix, kPageObjects);
     if (!after.empty()) request.query.emplace_back("start-after", folder + after);
     ObjectPage page;
     TRY(requests_.Call(request, deadline, [&](const HttpReply& reply) -> Status {
@@ -201,20 +229,68 @@ class S3Store::Impl {
     return page;
   }
 
+  S3Contact Contact(SteadyTime deadline);
+
   const S3Options options_;
   const Clock& clock_;
+  Sleeper& sleeper_;
   Signer signer_;
   S3Requests requests_;
 };
 
+namespace {
+
+S3Contact::Outcome OutcomeOf(const S3Requests::Attempt& attempt) {
+  using Outcome = S3Contact::Outcome;
+  if (!attempt.failure) return Outcome::kReached;
+  const bool is_refusal = attempt.failure->error.code == Errc::kPermissionDenied;
+  const bool is_of_tls = attempt.permit != 0 && attempt.reply.status == 0;
+  if (is_refusal) return is_of_tls ? Outcome::kUntrusted : Outcome::kRefused;
+  return attempt.failure->code == "NoSuchBucket" ? Outcome::kNoBucket : Outcome::kUnreachable;
+}
+
+}  // namespace
+
+S3Contact S3Store::Impl::Contact(SteadyTime deadline) {
+  const std::string& folder = signer_.location().prefix();
+  const S3Requests::Check is_list = [&](const HttpReply& reply) -> Status {
+    TRY(ReadPage(reply.body, folder, "", ""));
+    return {};
+  };
+  Backoff backoff(options_.retry, clock_, sleeper_, deadline);
+  while (true) {
+    S3Requests::Attempt attempt = requests_.Once(ListRequest("", 1), deadline, is_list);
+    S3Contact contact;
+    contact.outcome = OutcomeOf(attempt);
+    if (const auto theirs = ParseHttpDate(attempt.reply.Header("date"))) {
+      contact.clock_skew = std::chrono::round<std::chrono::seconds>(*theirs - clock_.Now());
+    }
+    if (!attempt.failure) return contact;
+    const Error& error = attempt.failure->error;
+    contact.message = error.what + (error.hint.empty() ? "" : "; " + error.hint);
+    const bool may_pass = attempt.failure->next == S3Failure::Next::kRetry;
+    if (!may_pass || !backoff.Again(error, attempt.failure->retry_after).ok()) return contact;
+  }
+}
+
 Result<std::unique_ptr<S3Store>> S3Store::Make(S3Options options, file::FileSystem& files,
                                                const Clock& clock, Sleeper& sleeper) {
-  TRY(CheckOptions(options));
-  S3Location location = TRY(S3Location::Make(options.bucket, options.prefix, options.endpoint,
-                                             options.region, options.addressing));
-  return std::unique_ptr<S3Store>(new S3Store(
-      std::make_unique<Impl>(std::move(options), std::move(location), files, clock, sleeper)));
+  if (options.credentials.access_key.empty() || options.credentials.secret_key.empty())
+    return NoKeys("name their files");
+  auto source = std::make_unique<CredentialReader>(options.credentials, files, clock);
+  auto impl = TRY(Impl::Make(std::move(options), std::move(source), clock, sleeper));
+  return std::unique_ptr<S3Store>(new S3Store(std::move(impl)));
 }
+
+Result<std::unique_ptr<S3Store>> S3Store::Make(S3Options options, Credentials credentials,
+                                               const Clock& clock, Sleeper& sleeper) {
+  if (credentials.access_key.empty() || credentials.secret_key.empty()) return NoKeys("");
+  auto source = std::make_unique<GivenCredentials>(std::move(credentials));
+  auto impl = TRY(Impl::Make(std::move(options), std::move(source), clock, sleeper));
+  return std::unique_ptr<S3Store>(new S3Store(std::move(impl)));
+}
+
+S3Contact S3Store::Contact(SteadyTime deadline) { return impl_->Contact(deadline); }
 
 S3Store::S3Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 S3Store::~S3Store() = default;
@@ -253,6 +329,8 @@ Result<uint64_t> S3Store::RemoveUnfinished(std::chrono::seconds older_than, Stea
                          impl_->clock_.Now() - older_than, deadline);
 }
 
+Pairs S3Store::PutHeaders() const { return HeadersOfPut(impl_->options_); }
+
 std::string S3Store::Describe() const { return impl_->signer_.location().Describe(); }
 
 Result<std::string> S3Store::Presign(const std::string& method, const std::string& key,
@@ -261,7 +339,7 @@ Result<std::string> S3Store::Presign(const std::string& method, const std::strin
   if (method != "GET" && method != "PUT")
     return InvalidArgument("URLs are made for GET and PUT, not for " + method);
   Pairs headers;
-  if (method == "PUT") headers = EncryptionHeaders(impl_->options_);
+  if (method == "PUT") headers = HeadersOfPut(impl_->options_);
   if (method == "PUT" && present == IfPresent::kFail) headers.emplace_back("If-None-Match", "*");
   const auto bounded =
       std::clamp(valid, std::chrono::seconds(1), std::chrono::seconds(kPresignMax));

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "lib/file/file_system.h"
@@ -28,16 +29,32 @@ struct S3Options {
   std::string endpoint;  // "https://s3.example.com"; empty: AWS's of the region
   std::string region = "us-east-1";
   Addressing addressing = Addressing::kAuto;
-  CredentialFiles credentials;
-  std::string ca_file;  // PEM; empty: the system's
+  CredentialFiles credentials;  // unless they are given
+  std::string ca_file;          // PEM; empty: the system's
+  std::string ca_pem;           // in the place of a file
   Encryption encryption = Encryption::kNone;
-  std::string kms_key_id;  // of kKms; empty: the account's own
+  std::string kms_key_id;     // of kKms; empty: the account's own
+  std::string storage_class;  // of new objects; empty: the bucket's own
   bool etag_is_md5 = true;
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds request_timeout{30'000};  // and the time of the bytes at the least rate
   uint64_t bytes_per_second_min = 64 << 10;
   RetryOptions retry;
   uint64_t part_bytes = 64 << 20;  // at least 5 MiB, which is S3's own rule
+};
+
+// How a first request went.
+struct S3Contact {
+  enum class Outcome {
+    kReached,  // the bucket answers
+    kRefused,  // the credentials, or what they may do
+    kNoBucket,
+    kUntrusted,    // TLS: the server's certificate
+    kUnreachable,  // anything else
+  };
+  Outcome outcome = Outcome::kReached;
+  std::string message;                             // what went wrong, and what to do
+  std::optional<std::chrono::seconds> clock_skew;  // the server's clock minus ours, where it tells
 };
 
 class S3Store final : public ObjectStore {
@@ -47,7 +64,14 @@ class S3Store final : public ObjectStore {
   static Result<std::unique_ptr<S3Store>> Make(S3Options options, file::FileSystem& files,
                                                const Clock& clock,
                                                Sleeper& sleeper = RealSleeper());
+  // The same with given credentials, in the place of S3Options::credentials.
+  static Result<std::unique_ptr<S3Store>> Make(S3Options options, Credentials credentials,
+                                               const Clock& clock,
+                                               Sleeper& sleeper = RealSleeper());
   ~S3Store() override;
+
+  // Asks for one key of the bucket, as often as the options allow, and tells what came of it.
+  S3Contact Contact(SteadyTime deadline);
 
   Status Put(const std::string& key, std::string_view bytes, IfPresent present,
              SteadyTime deadline) override;
@@ -61,10 +85,12 @@ class S3Store final : public ObjectStore {
   std::string Describe() const override;
 
   // A URL by which whoever has it may send one such request for `valid` (at most 7 days), without
-  // credentials. `present` kFail: of a PUT that must say `If-None-Match: *`.
+  // credentials. `present` kFail: of a PUT that must say `If-None-Match: *`. A PUT must also send
+  // PutHeaders().
   //   kInvalidArgument  not a key, or a method other than GET and PUT
   Result<std::string> Presign(const std::string& method, const std::string& key, IfPresent present,
                               std::chrono::seconds valid);
+  Pairs PutHeaders() const;
 
  private:
   class Impl;

@@ -1,4 +1,5 @@
 #include "lib/repository/volume_store.h"
+#include "lib/core/background_turn.h"
 
 #include <algorithm>
 #include <memory>
@@ -120,6 +121,7 @@ Result<std::string> VolumeStore::Get(const std::string& key, uint64_t bytes_max,
   Result<std::unique_ptr<File>> file = files_.Open(path, OpenMode::kRead);
   if (file.Is(Errc::kNotFound)) return std::move(file).error();
   if (!file.ok()) return AsStoreError(std::move(file).error());
+  const BackgroundTurn turn;  // mostly a copy from the system's cache
   return ReadWhole(**file, path, bytes_max);
 }
 
