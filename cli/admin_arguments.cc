@@ -7,6 +7,7 @@
 
 #include "lib/core/time_text.h"
 #include "lib/core/units.h"
+#include "lib/core/uuid.h"
 #include "lib/json/cold.h"
 
 namespace pannier::cli {
@@ -23,6 +24,8 @@ const char* TypeName(OptionKind kind) {
       return "TIME";
     case OptionKind::kStore:
       return "STORE";
+    case OptionKind::kUuid:
+      return "UID";
     case OptionKind::kPath:
       return "PATH";
     default:
@@ -40,6 +43,11 @@ Result<json> CountFrom(const std::string& text) {
   return json(count);
 }
 
+// "uid,--uid" is one option by two names.
+std::string NameOf(const OptionSpec& option) {
+  return option.flag.substr(0, option.flag.find(','));
+}
+
 Result<json> ValueFrom(const OptionSpec& option, const std::string& text) {
   switch (option.kind) {
     case OptionKind::kCount:
@@ -55,6 +63,11 @@ Result<json> ValueFrom(const OptionSpec& option, const std::string& text) {
       if (!ParseTime(text)) {
         return InvalidArgument("\"" + text + "\" is not a time",
                                "write it as 2025-01-31T12:00:00Z");
+      }
+      return json(text);
+    case OptionKind::kUuid:
+      if (!Uuid::Parse(text)) {
+        return InvalidArgument("\"" + text + "\" is not a UUID", "take it from the list, whole");
       }
       return json(text);
     case OptionKind::kPath: {
@@ -95,6 +108,11 @@ Status CheckRestore(json* body) {
   return {};
 }
 
+Status CheckMerge(const json& body) {
+  if (body.value("store", "") != body.value("from", "")) return {};
+  return InvalidArgument("--from is the store itself", "name another store to merge into this one");
+}
+
 Status CheckExport(const json& body) {
   if (body.contains("file") == body.contains("url"))
     return InvalidArgument("where to?", "one of --file and --url");
@@ -130,13 +148,14 @@ Status AdminArguments::Fill(const CommandSpec& command, Arguments* arguments) co
     } else if (option.kind == OptionKind::kFlag) {
       if (given.flag) Put(option.member, true, &body);
     } else if (!given.text.empty()) {
-      Put(option.member, TRY(ValueFrom(option, given.text).Context(option.flag)), &body);
+      Put(option.member, TRY(ValueFrom(option, given.text).Context(NameOf(option))), &body);
     }
   }
   if (command.command == Command::kRestore) {
     arguments->yes = body.erase("yes") > 0;
     TRY(CheckRestore(&body));
   }
+  if (command.action == "merge") TRY(CheckMerge(body));
   if (command.action == "export") TRY(CheckExport(body));
   arguments->body = pannier::json::Dump(body);
   return {};

@@ -65,43 +65,57 @@ std::string WithCollections(const json& answer, Format format) {
                                {"DIMENSION", "dimension"}});
 }
 
+// "name records 3 …": a collection that two snapshots differ in.
+std::string DiffLine(const json& collection) {
+  if (!collection.is_object()) return "  " + collection.dump() + "\n";
+  std::string line = "  " + collection.value("name", "?");
+  for (const auto& [member, value] : collection.items()) {
+    if (member == "name" || value.is_null()) continue;
+    line += "  " + member + " " + (value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return line + "\n";
+}
+
 std::string DiffText(const json& answer, Format format) {
   std::string text = Shown(answer, format);
   if (format != Format::kTable) return text;
-  const json changed = answer.value("collections", json::object());
+  const json collections = answer.value("collections", json::object());
   for (const char* how : {"added", "removed", "changed"}) {
-    const json& place = answer.contains(how) ? answer : changed;
-    if (!place.is_object() || !place.contains(how) || place[how].empty()) continue;
-    text += "\n" + std::string(how) + ":\n";
-    for (const json& collection : place[how]) {
-      text += "  ";
-      if (collection.is_string()) text += collection.get<std::string>();
-      if (collection.is_object()) {
-        for (const auto& [member, value] : collection.items())
-          text +=
-              member + " " + (value.is_string() ? value.get<std::string>() : value.dump()) + "  ";
-      }
-      text += "\n";
-    }
+    const json list = collections.is_object() ? collections.value(how, json()) : json();
+    if (!list.is_array() || list.empty()) continue;
+    text += "\ncollections " + std::string(how) + ":\n";
+    for (const json& collection : list) text += DiffLine(collection);
   }
   return text;
+}
+
+// Those that could not be read are in no row, and must not be missed.
+std::string SnapshotsText(const json& answer, Format format, const Given& given) {
+  std::string text = Listed(answer, format, "snapshots",
+                            {{"UID", "uid"},
+                             {"STORE", "store"},
+                             {"SEQUENCE", "sequence"},
+                             {"TIME", "time"},
+                             {"RECORDS", "records"},
+                             {"SIZE", "bytes"},
+                             {"NEW", "newBytes"},
+                             {"VERIFIED", "verified"},
+                             {"HELD", "held"},
+                             {"OWNER", "owner"}});
+  const json unreadable = answer.value("unreadable", json());
+  if (format != Format::kTable || !unreadable.is_number_integer() || unreadable == 0) return text;
+  return text + (unreadable == 1 ? "1 manifest" : unreadable.dump() + " manifests") +
+         " cannot be read: `pannierctl repository check --repository " +
+         given.body().value("repository", "NAME") + " --wait` says which\n";
 }
 
 Result<std::string> Snapshots(const Arguments& arguments, const Given& given) {
   const std::string base = "/repositories" + given.Segment("repository");
   switch (arguments.command) {
     case Command::kSnapshotList:
-      return Listed(TRY(AskAdmin(arguments, "GET", base + "/snapshots" + given.Query("store"))),
-                    arguments.format, "snapshots",
-                    {{"UID", "uid"},
-                     {"STORE", "store"},
-                     {"SEQUENCE", "sequence"},
-                     {"TIME", "time"},
-                     {"RECORDS", "records"},
-                     {"SIZE", "bytes"},
-                     {"NEW", "newBytes"},
-                     {"VERIFIED", "verified"},
-                     {"HELD", "held"}});
+      return SnapshotsText(
+          TRY(AskAdmin(arguments, "GET", base + "/snapshots" + given.Query("store"))),
+          arguments.format, given);
     case Command::kSnapshotShow:
       return WithCollections(
           TRY(AskAdmin(arguments, "GET", base + "/snapshots" + given.Segment("uid"))),
@@ -159,6 +173,23 @@ Result<std::string> Operations(const Arguments& arguments, const Given& given) {
   return given.Text("uid") + ": " + answer.value("state", "told to stop") + "\n";
 }
 
+Result<std::string> Sessions(const Arguments& arguments, const Given& given) {
+  if (arguments.command == Command::kSessionsList) {
+    return Listed(TRY(AskAdmin(arguments, "GET", "/sessions")), arguments.format, "sessions",
+                  {{"UID", "uid"},
+                   {"ID", "id"},
+                   {"NAME", "name"},
+                   {"OWNER", "owner"},
+                   {"LAST-ACTIVITY", "lastActivity"},
+                   {"IDLE-SECONDS", "idleSeconds"},
+                   {"STORES", "stores"}});
+  }
+  const json answer = TRY(AskAdmin(arguments, "DELETE", "/sessions" + given.Segment("uid")));
+  if (arguments.format != Format::kTable) return Shown(answer, arguments.format);
+  return given.Text("uid") + ": ended; temporary stores removed: " +
+         std::to_string(answer.value("temporaryStoresRemoved", 0)) + "\n";
+}
+
 std::string EventsTable(const json& answer, Format format) {
   return Listed(answer, format, "events",
                 {{"NUMBER", "number"},
@@ -168,6 +199,15 @@ std::string EventsTable(const json& answer, Format format) {
                  {"STORE", "store"},
                  {"MESSAGE", "message"},
                  {"ACTION", "action"}});
+}
+
+Result<std::string> Mode(const Arguments& arguments, const Given& given) {
+  if (arguments.command == Command::kModeShow) {
+    return Shown(TRY(AskAdmin(arguments, "GET", "/mode")), arguments.format);
+  }
+  json body = given.body();
+  body["mode"] = arguments.command == Command::kModeNormal ? "normal" : "read-only";
+  return Shown(TRY(AskAdmin(arguments, "PUT", "/mode", body.dump())), arguments.format);
 }
 
 }  // namespace
@@ -195,9 +235,16 @@ Result<std::string> RunAdmin(const Arguments& arguments) {
     case Command::kOperationsShow:
     case Command::kOperationsCancel:
       return Operations(arguments, given);
+    case Command::kSessionsList:
+    case Command::kSessionsEnd:
+      return Sessions(arguments, given);
     case Command::kEvents:
       return EventsTable(TRY(AskAdmin(arguments, "GET", "/events" + given.Query("after"))),
                          arguments.format);
+    case Command::kModeShow:
+    case Command::kModeNormal:
+    case Command::kModeReadOnly:
+      return Mode(arguments, given);
     default:
       return Internal("no such command");
   }

@@ -34,9 +34,9 @@ class Tree {
     app_.fallthrough();
     app_.footer(
         "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 damaged: a check found the store or the\n"
-        "snapshot unsound, or the command failed on bytes that are wrong.");
-    app_.set_version_flag("--version", "pannierctl " + std::string(contract::Version()) + " (" +
-                                           std::string(contract::Commit()) + ")");
+        "snapshot unsound, or the command failed on bytes that are wrong.\n"
+        "VectorStores in Kubernetes: `pannierctl kube --help`, or `kubectl pannier --help`.");
+    app_.set_version_flag("--version", "pannierctl " + contract::VersionLine());
     DeclareOptions(options);
     Leaf(&app_, "status", "What the daemon is and does", Command::kStatus);
     DeclareStores(options);
@@ -239,7 +239,12 @@ Result<Arguments> Collect(const Options& options, const Tree& tree,
   const std::string timeout = !options.timeout.empty() ? options.timeout
                               : options.wait           ? "10m"
                                                        : "60s";
-  arguments.timeout = TRY(ParseDuration(timeout).Context("--timeout"));
+  Result<std::chrono::milliseconds> parsed = ParseDuration(timeout);
+  if (!parsed.ok()) {
+    return InvalidArgument("--timeout: " + parsed.error().what,
+                           "a whole number with its unit: ms, s, m, h or d");
+  }
+  arguments.timeout = *parsed;
   if (options.format == "json") arguments.format = Format::kJson;
   if (options.format == "yaml") arguments.format = Format::kYaml;
   arguments.file = options.file;

@@ -36,7 +36,12 @@ enum class Command {
   kOperationsList,
   kOperationsShow,
   kOperationsCancel,
+  kSessionsList,
+  kSessionsEnd,
   kEvents,
+  kModeShow,
+  kModeNormal,
+  kModeReadOnly,
 };
 
 struct StoreName {

@@ -26,7 +26,7 @@ OptionSpec Choice(std::string flag, std::string member, std::string help,
 }
 
 OptionSpec Uid(std::string name, std::string member, std::string help) {
-  return {name + ",--" + name, std::move(member), Kind::kText, std::move(help), true};
+  return {name + ",--" + name, std::move(member), Kind::kUuid, std::move(help), true};
 }
 
 OptionSpec DryRun() {
@@ -95,11 +95,13 @@ void AddRestore(std::vector<CommandSpec>& table) {
         Repository(),
         {"--to", "to", Kind::kStore, "Restore under this name, beside the present store"},
         {"--collection", "collection", Kind::kText, "Only this collection"},
-        {"--snapshot", "snapshot", Kind::kText, "This snapshot, by its uid"},
+        {"--snapshot", "snapshot", Kind::kUuid, "This snapshot, by its uid"},
         {"--sequence", "sequence", Kind::kCount, "The snapshot of this sequence"},
         {"--at", "at", Kind::kTime, "The newest snapshot not after this time"},
         {"--latest", "latest", Kind::kFlag, "The newest snapshot"},
         {"--all", "all", Kind::kFlag, "Every store of the repository"},
+        {"--owner", "owner", Kind::kUuid,
+         "Only snapshots of this owner, where several have some of the store"},
         {"--quarantine", "quarantineSeconds", Kind::kDuration, "How long the old store is kept"},
         DryRun(),
         {"--yes", "yes", Kind::kFlag, "Do not ask"}}});
@@ -207,7 +209,21 @@ void AddQuarantine(std::vector<CommandSpec>& table) {
                    {Uid("id", "id", "As `list` shows it")}});
 }
 
-void AddOthers(std::vector<CommandSpec>& table) {
+void AddModes(std::vector<CommandSpec>& table) {
+  table.push_back({"mode show", Command::kModeShow, "", "Which one, why, and what to do", {}});
+  table.push_back({"mode normal",
+                   Command::kModeNormal,
+                   "",
+                   "Accept writes again, unless the disk takes none",
+                   {}});
+  table.push_back({"mode read-only",
+                   Command::kModeReadOnly,
+                   "",
+                   "Refuse the writes of clients until `mode normal`, or a restart",
+                   {{"--reason", "reason", Kind::kText, "Shown to clients"}}});
+}
+
+void AddSweeps(std::vector<CommandSpec>& table) {
   table.push_back(
       {"sweep",
        Command::kOperation,
@@ -215,7 +231,23 @@ void AddOthers(std::vector<CommandSpec>& table) {
        "Find leftovers in the data directory",
        {Choice("--mode", "mode", "What becomes of them [Report]",
                {"Report", "Quarantine", "Delete"}),
-        {"--grace", "graceSeconds", Kind::kDuration, "Spare what is younger than this"}}});
+        Choice("--what", "what", "What is looked at [All]", {"All", "Files", "Sessions"}),
+        {"--grace", "graceSeconds", Kind::kDuration, "Spare what is younger than this"},
+        {"--session-idle", "sessionIdleSeconds", Kind::kDuration,
+         "Also sessions silent for so long; mode Delete ends them"}}});
+  table.push_back({"sessions list",
+                   Command::kSessionsList,
+                   "",
+                   "Workers that are registered, the longest silent first",
+                   {}});
+  table.push_back({"sessions end",
+                   Command::kSessionsEnd,
+                   "",
+                   "End one and remove its temporary stores",
+                   {Uid("uid", "uid", "As `list` shows it")}});
+}
+
+void AddOthers(std::vector<CommandSpec>& table) {
   table.push_back({"operations list",
                    Command::kOperationsList,
                    "",
@@ -250,6 +282,8 @@ const std::vector<CommandSpec>& AdminCommands() {
     AddStoreUpkeep(made);
     AddStoreMoves(made);
     AddQuarantine(made);
+    AddModes(made);
+    AddSweeps(made);
     AddOthers(made);
     return made;
   }();
@@ -261,7 +295,9 @@ std::string_view GroupHelp(std::string_view words) {
   if (words == "repository") return "Where snapshots are kept";
   if (words == "store") return "Checks, repairs and moves of one store";
   if (words == "store quarantine") return "Stores that were moved aside";
+  if (words == "sessions") return "Workers that are registered, and their temporary stores";
   if (words == "operations") return "What the daemon was asked to do";
+  if (words == "mode") return "Whether the daemon accepts writes, and why not";
   return "";
 }
 

@@ -18,6 +18,7 @@ enum class OptionKind {
   kDuration,  // "7d"; seconds in the request
   kStore,     // "TENANT/DATABASE"
   kTime,      // RFC 3339
+  kUuid,      // as lists show it
   kChoice,    // one of `choices`
   kPath,      // of this machine; made absolute
 };

@@ -36,6 +36,7 @@ std::string StoresTable(json answer) {
   for (json& store : stores) AddStoreName(store);
   return ToTable(stores, {{"STORE", "store"},
                           {"OPEN", "open"},
+                          {"DAMAGED", "damaged"},
                           {"COLLECTIONS", "collections"},
                           {"RECORDS", "records"},
                           {"SEQUENCE", "sequence"},

@@ -56,9 +56,21 @@ Result<Endpoint> TlsEndpoint(const Arguments& arguments) {
   return endpoint;
 }
 
-Error Refusal(const http::Response& response) {
+// The command that lists what `path` named and nobody knows.
+std::string_view ListFor(const std::string& path, std::string_view method) {
+  if (path.starts_with("/admin/v1/quarantine/")) return "store quarantine list";
+  if (path.starts_with("/admin/v1/repositories/")) return "snapshot list --repository NAME";
+  // A new operation names a store.
+  if (path.starts_with("/admin/v1/operations/") && method != "PUT") return "operations list";
+  return "stores list";
+}
+
+Error Refusal(const http::Response& response, std::string_view method, const std::string& path) {
   const Result<json> body = pannier::json::ParseCold(response.body);
-  return ErrorFrom(body.ok() ? *body : json(), response.status);
+  Error error = ErrorFrom(body.ok() ? *body : json(), response.status);
+  if (error.hint.empty() && response.status == 404)
+    error.hint = "`pannierctl " + std::string(ListFor(path, method)) + "` shows what there is";
+  return error;
 }
 
 }  // namespace
@@ -81,7 +93,6 @@ Error ErrorFrom(const json& body, int status) {
   }
   if (error.what.empty()) error.what = "the daemon answered " + std::to_string(status);
   if (!error.hint.empty()) return error;
-  if (status == 404) error.hint = "`pannierctl stores list` shows what there is";
   if (status == 429 || status == 503) error.hint = "try again in a moment";
   return error;
 }
@@ -104,7 +115,7 @@ Result<json> Ask(const Endpoint& endpoint, std::string_view method, const std::s
     }
     return error;
   }
-  if (response->status / 100 != 2) return Refusal(*response);
+  if (response->status / 100 != 2) return Refusal(*response, method, path);
   if (response->body.empty()) return json::object();
   return pannier::json::ParseCold(response->body).Context("the daemon's answer");
 }

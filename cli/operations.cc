@@ -73,13 +73,23 @@ Result<json> Await(const Arguments& arguments, const std::string& uid, Terminal&
   }
 }
 
+Error FailureOf(const json& operation) {
+  Error error = ErrorFrom(operation.value("error", json()), 500);
+  const std::string store = TextOf(operation, "store");
+  if (error.code == Errc::kCorruption && error.hint.empty() && !store.empty()) {
+    error.hint = "`pannierctl store verify --store " + store +
+                 " --wait` tells whether the store is damaged, `store salvage` mends it "
+                 "(docs/runbooks/damage.md)";
+  }
+  return error;
+}
+
 // What it came to: its result, with its plan where it has one.
 Result<json> ResultOf(const json& operation) {
   const std::string state = TextOf(operation, "state");
   if (state == "Cancelled") return Conflict("the operation was cancelled");
   if (state == "Failed") {
-    Error error = ErrorFrom(operation.value("error", json()), 500);
-    return error;
+    return FailureOf(operation);
   }
   json result = operation.value("result", json());
   if (!result.is_object()) result = json::object();
@@ -102,25 +112,60 @@ std::vector<Column> ColumnsOf(const json& rows) {
   return columns;
 }
 
-// The lists of a result below its lines: tables of objects, lines of texts.
-void AddLists(const json& result, std::string* text) {
-  for (const auto& [member, value] : result.items()) {
-    if (value.is_object()) AddLists(value, text);
-    if (!value.is_array() || value.empty()) continue;
-    *text += "\n" + member + ":\n";
-    if (value[0].is_object()) {
-      *text += ToTable(value, ColumnsOf(value));
-      for (const json& row : value) AddLists(row, text);
-      continue;
-    }
-    for (const json& line : value)
+// "collections of default_tenant/docs", below the table whose row has them.
+std::string HeadingIn(const json& row, const std::string& member) {
+  for (const char* name : {"store", "name", "path"}) {
+    const std::string text = TextOf(row, name);
+    if (!text.empty()) return member + " of " + text;
+  }
+  return member;
+}
+
+void AddList(const std::string& heading, const json& list, std::string* text) {
+  if (list.empty()) return;
+  *text += "\n" + heading + ":\n";
+  if (!list[0].is_object()) {
+    for (const json& line : list)
       *text += "  " + (line.is_string() ? line.get<std::string>() : line.dump()) + "\n";
+    return;
+  }
+  *text += ToTable(list, ColumnsOf(list));
+  for (const json& row : list) {
+    for (const auto& [member, value] : row.items()) {
+      if (value.is_array()) AddList(HeadingIn(row, member), value, text);
+    }
   }
 }
 
-std::string ResultText(const json& result) {
+// Only garbage collection plans with snapshots, and what it plans is to delete them.
+std::string Heading(const std::string& member) {
+  return member == "plan.snapshots" ? "snapshots that no rule keeps, to be deleted" : member;
+}
+
+// The lists of a result below its lines: tables of objects, lines of texts.
+void AddLists(const json& result, const std::string& prefix, std::string* text) {
+  for (const auto& [member, value] : result.items()) {
+    if (value.is_object()) AddLists(value, prefix + member + ".", text);
+    if (value.is_array()) AddList(Heading(prefix + member), value, text);
+  }
+}
+
+// Without what the plan only repeats.
+json WithoutRepetition(json result) {
+  const auto plan = result.find("plan");
+  if (plan == result.end() || !plan->is_object()) return result;
+  json rest = json::object();
+  for (const auto& [member, value] : plan->items()) {
+    if (!result.contains(member) || result[member] != value) rest[member] = value;
+  }
+  *plan = std::move(rest);
+  return result;
+}
+
+std::string ResultText(const json& whole) {
+  const json result = WithoutRepetition(whole);
   std::string text = ToLines(result);
-  AddLists(result, &text);
+  AddLists(result, "", &text);
   return text;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "lib/config/value.h"
@@ -39,16 +40,37 @@ config::Value ToValue(const json& tree) {
   return value;
 }
 
+// SQLite's reports have many lines, and a cell has one.
+std::string OnOneLine(const std::string& text) {
+  std::string line;
+  for (const char c : text) {
+    if (c == '\n') {
+      line += "; ";
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
+std::string SecondsText(double seconds) {
+  constexpr double kLongest = 3'650.0 * 86'400;
+  if (seconds == 0 || std::abs(seconds) > kLongest)
+    return pannier::json::Dump(std::llround(seconds)) + " s";
+  const auto nanoseconds = std::chrono::nanoseconds(std::llround(std::abs(seconds) * 1e9));
+  return (seconds < 0 ? "-" : "") + FormatDuration(nanoseconds);
+}
+
 // A cell for people.
 std::string ToText(const std::string& member, const json& value) {
   if (value.is_null()) return "-";
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
-  if (value.is_string()) return value.get<std::string>();
+  if (value.is_string()) return OnOneLine(value.get<std::string>());
   const bool is_count = value.is_number_integer() && value.get<int64_t>() >= 0;
   if (is_count && (member.find("bytes") != std::string::npos || member.ends_with("Bytes")))
     return FormatBytes(value.get<uint64_t>());
-  if (is_count && member.ends_with("Seconds"))
-    return value == 0 ? "0 s" : FormatDuration(std::chrono::seconds(value.get<uint64_t>()));
+  if (value.is_number() && (member == "seconds" || member.ends_with("Seconds")))
+    return SecondsText(value.get<double>());
   return pannier::json::Dump(value);
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/child_verbs.h"
 
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 
 #include "daemon/rescue/chroma_directory.h"
@@ -56,12 +57,31 @@ Result<std::string> RescueExport(const std::string& from, const std::string& tar
   return rescue::ToJson(report);
 }
 
+// Chroma's database is a file in its directory, and people name it.
+Status CheckIsNoDatabase(file::FileSystem& files, const std::string& from) {
+  constexpr std::string_view kMagic = "SQLite format 3";
+  const auto opened = TRY(files.Open(from, file::OpenMode::kRead));
+  std::string begin(kMagic.size(), '\0');
+  const size_t got = TRY(opened->ReadAt(0, std::span(begin)));
+  if (std::string_view(begin).substr(0, got) != kMagic) return {};
+  return InvalidArgument(from + " is a database, and no export",
+                         "name the directory that it lies in");
+}
+
 Result<std::string> Rescue(std::string_view text, const ChildProgress& progress) {
   const Arguments arguments = TRY(Arguments::Parse(text));
   const std::string from = arguments.Text("directory"), target = arguments.Text("target");
   file::FileSystem& files = file::RealFileSystem();
-  const file::Info info = TRY(files.Stat(from));
-  if (info.kind == file::Kind::kFile) return RescueExport(from, target, progress);
+  const Result<file::Info> info = files.Stat(from);
+  if (info.Is(Errc::kNotFound)) {
+    return NotFound("there is no " + from,
+                    "name Chroma's directory, or an export, as the daemon sees it");
+  }
+  if (!info.ok()) return info.error();
+  if (info->kind == file::Kind::kFile) {
+    TRY(CheckIsNoDatabase(files, from));
+    return RescueExport(from, target, progress);
+  }
   return rescue::ToJson(TRY(rescue::RescueChromaDirectory(from, target, files, progress)));
 }
 

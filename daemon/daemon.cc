@@ -1,17 +1,28 @@
 #include "daemon/daemon.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include "daemon/admin/admin_api.h"
+#include "daemon/admin/routes.h"
 #include "daemon/api/api.h"
+#include "daemon/api/lane.h"
+#include "daemon/bootstrap.h"
+#include "daemon/memory_directory.h"
 #include "daemon/operations_wiring.h"
 #include "daemon/process/process.h"
 #include "daemon/service/daemon_metrics.h"
+#include "daemon/service/mode.h"
 #include "daemon/service/tokens.h"
+#include "daemon/sessions/registry.h"
 #include "daemon/store/stores.h"
 #include "lib/contract/version.h"
 #include "lib/core/log.h"
+#include "lib/core/mutex.h"
 #include "lib/core/uuid.h"
 #include "lib/http/server.h"
 #include "lib/http/tls_files.h"
@@ -24,6 +35,7 @@ namespace {
 constexpr uint64_t kOpenFilesReserve = 256;
 constexpr uint32_t kAdminThreadsMax = 4;
 constexpr uint32_t kAdminConnectionsMax = 256;
+constexpr auto kLookForDirectoryEvery = std::chrono::seconds(5);
 
 store::StoreOptions StoreOptionsOf(const Config& config) {
   store::StoreOptions options;
@@ -39,10 +51,27 @@ store::StoreOptions StoreOptionsOf(const Config& config) {
   return options;
 }
 
+// Of 32 threads, and 75 percent: 24. Never none.
+uint32_t ShareOf(uint32_t all, uint32_t percent) {
+  return std::max<uint32_t>(1, static_cast<uint32_t>(uint64_t{all} * percent / 100));
+}
+
+sessions::Registry::Options SessionOptionsOf(const SessionsConfig& config) {
+  using std::chrono::duration_cast, std::chrono::seconds;
+  sessions::Registry::Options options;
+  options.timeout = duration_cast<seconds>(config.timeout);
+  options.timeout_max = duration_cast<seconds>(config.timeout_max);
+  options.sessions_max = config.maximum;
+  return options;
+}
+
 http::Limits DataLimitsOf(const LimitsConfig& config) {
   http::Limits limits;
   limits.threads_max = config.requests_in_flight;
   limits.requests_queued_max = config.requests_queued;
+  limits.threads_per_peer_max = ShareOf(config.requests_in_flight, config.share_percent);
+  limits.threads_per_lane_max = limits.threads_per_peer_max;
+  limits.requests_queued_per_peer_max = ShareOf(config.requests_queued, config.share_percent);
   limits.connections_max = config.connections;
   limits.header_bytes_max = static_cast<uint32_t>(config.header_bytes);
   limits.body_bytes_max = config.body_bytes;
@@ -58,6 +87,8 @@ http::Limits DataLimitsOf(const LimitsConfig& config) {
 http::Limits AdminLimitsOf(const LimitsConfig& config) {
   http::Limits limits = DataLimitsOf(config);
   limits.threads_max = kAdminThreadsMax;
+  limits.threads_per_peer_max = limits.threads_per_lane_max = 0;  // a person, a probe, an operator
+  limits.requests_queued_per_peer_max = 0;
   limits.connections_max = kAdminConnectionsMax;
   return limits;
 }
@@ -77,6 +108,14 @@ api::ApiOptions ApiOptionsOf(const Config& config) {
   return options;
 }
 
+Result<http::Listener> OnSocket(const SocketConfig& socket, const http::Handler& handler) {
+  http::Listener listener{socket.path, "", socket.mode, socket.group, handler};
+  listener.peers = TRY(http::PeerList::Of(socket.users, socket.groups));
+  // The health check; and who is this user can do anything to this process anyhow.
+  if (!listener.peers.IsEmpty()) listener.peers.AddUser(geteuid());
+  return listener;
+}
+
 std::string Joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
@@ -92,8 +131,12 @@ class Daemon::Impl {
       : config_(config),
         clock_(clock),
         metrics_(contract::Version(), contract::Commit(), clock),
-        data_server_({"data", DataLimitsOf(config.limits), api::Api::Refuse}),
-        admin_server_({"admin", AdminLimitsOf(config.limits), api::Api::Refuse}) {}
+        data_server_(
+            {"data", DataLimitsOf(config.limits), api::Api::Refuse, api::LaneOf, OnClosed()}),
+        admin_server_(
+            {"admin", AdminLimitsOf(config.limits), api::Api::Refuse, nullptr, OnClosed()}) {}
+  // A start that failed in the middle stops, too: what runs already uses what ends first.
+  ~Impl() { Stop(); }
 
   Status Start(file::FileSystem& files);
   void Stop();
@@ -104,18 +147,41 @@ class Daemon::Impl {
   }
 
  private:
-  void MakeApi();
+  Status OpenStores(file::FileSystem& files);
+  Status OpenDirectory(file::FileSystem& files);
+  Status FallBack(const Error& why, file::FileSystem& files);
+  service::Mode ModeNow() const;
+  service::Mode ModeAndWhatIsBack(file::FileSystem& files) const;
+  void MakeApi(file::FileSystem& files);
+  std::function<void(uint64_t, bool)> OnClosed() {
+    return [this](uint64_t connection, bool by_peer) {
+      sessions_->OnConnectionClosed(connection, by_peer);
+    };
+  }
+  Status OpenSessions();
   Status AddListeners(file::FileSystem& files);
   Result<std::shared_ptr<http::TlsServer>> AdminTls(file::FileSystem& files) const;
   Result<std::shared_ptr<http::TlsServer>> DataTls(file::FileSystem& files) const;
   void SayReady();
+  Status OnAllRestored();
+  void Serve(bool started);
 
   const Config config_;
   const Clock& clock_;
-  std::atomic<bool> serving_{false};
+  Mutex mutex_;
+  bool started_ GUARDED_BY(mutex_) = false;  // and not stopped
+  std::atomic<bool> serving_{false};         // written under mutex_
   service::DaemonMetrics metrics_;
   std::unique_ptr<service::TokenFile> tokens_;  // null: no token is asked for
+  file::Path data_dir_;                         // the configuration's, unless we serve from memory
+  std::optional<MemoryDirectory> memory_;
+  std::optional<service::MemoryMode> memory_mode_;
+  // Of the directory that could not be used: when we last looked (0: never), and what was seen.
+  mutable std::atomic<SteadyTime::rep> looked_{0};
+  mutable std::atomic<bool> directory_is_back_{false};
   std::unique_ptr<store::Stores> stores_;
+  std::unique_ptr<Bootstrap> bootstrap_;
+  std::unique_ptr<sessions::Registry> sessions_;
   std::unique_ptr<Operations> operations_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<admin::AdminApi> admin_api_;
@@ -131,42 +197,135 @@ Status Daemon::Impl::Start(file::FileSystem& files) {
   if (open_files < wanted) {
     LogInfo("fewer open files than wanted").Add("have", open_files).Add("wanted", wanted);
   }
-  stores_ =
-      TRY(store::Stores::Open(config_.data_dir, StoreOptionsOf(config_), files, clock_, &metrics_));
+  TRY(OpenStores(files));
   if (!config_.listen.tcp.token_file.empty()) {
     tokens_ = TRY(service::TokenFile::Open(config_.listen.tcp.token_file, files, clock_)
                       .Context("listen.tcp.tokenFile"));
   }
-  operations_ = std::make_unique<Operations>(config_, StoreOptionsOf(config_), *stores_, metrics_,
-                                             files, clock_);
-  MakeApi();
+  TRY(OpenSessions().Context("read the sessions"));
+  Config config = config_;
+  config.data_dir = data_dir_;
+  operations_ =
+      std::make_unique<Operations>(config, StoreOptionsOf(config_), *stores_, metrics_, *sessions_,
+                                   files, clock_, [this] { return OnAllRestored(); });
+  MakeApi(files);
+  metrics_.Watch(files, data_dir_);
   TRY(AddListeners(files));
   TRY(operations_->Start().Context("take up operations"));
   TRY(admin_server_.Start());
   TRY(data_server_.Start());
-  serving_ = true;
+  sessions_->Start();
+  Serve(true);
   SayReady();
   return {};
 }
 
-void Daemon::Impl::MakeApi() {
+Status Daemon::Impl::OnAllRestored() {
+  TRY(bootstrap_->Finish());
+  const MutexLock lock(mutex_);
+  serving_ = started_;
+  return {};
+}
+
+void Daemon::Impl::Serve(bool started) {
+  const MutexLock lock(mutex_);
+  started_ = started;
+  serving_ = started && !bootstrap_->awaiting();
+}
+
+Status Daemon::Impl::OpenSessions() {
+  sessions::Registry::Hooks hooks;
+  hooks.hang_up = [this](uint64_t connection) {
+    return data_server_.HangUp(connection) || admin_server_.HangUp(connection);
+  };
+  sessions_ = std::make_unique<sessions::Registry>(
+      *stores_, clock_, SessionOptionsOf(config_.sessions), std::move(hooks));
+  return sessions_->Load();
+}
+
+Status Daemon::Impl::OpenStores(file::FileSystem& files) {
+  data_dir_ = config_.data_dir;
+  Status opened = OpenDirectory(files);
+  if (!opened.ok()) {
+    if (!config_.fallback_memory || !MayServeFromMemory(opened.error())) return opened;
+    TRY(FallBack(opened.error(), files));
+  }
+  if (config_.stores.read_only) stores_->RefuseWrites("stores.readOnly is set");
+  return {};
+}
+
+Status Daemon::Impl::OpenDirectory(file::FileSystem& files) {
+  bootstrap_ = std::make_unique<Bootstrap>(config_, files);
+  TRY(bootstrap_->Open().Context("bootstrap"));
+  stores_ = TRY(store::Stores::Open(data_dir_, StoreOptionsOf(config_), files, clock_, &metrics_));
+  return bootstrap_->OnOwned().Context("bootstrap");
+}
+
+Status Daemon::Impl::FallBack(const Error& why, file::FileSystem& files) {
+  memory_.emplace(TRY(MemoryDirectory::Make(config_.fallback_directory, files)
+                          .Context("the data directory cannot be used (" + why.what +
+                                   "), nor can fallback.directory")));
+  data_dir_ = memory_->path();
+  Config without;  // what is empty here waits for nothing
+  without.data_dir = data_dir_;
+  bootstrap_ = std::make_unique<Bootstrap>(without, files);
+  stores_ = TRY(store::Stores::Open(data_dir_, StoreOptionsOf(config_), files, clock_, &metrics_));
+  memory_mode_ = {clock_.Now(), "the data directory cannot be used (" + why.what + ")"};
+  LogWarn("serving from memory: all that is written is lost when this process ends")
+      .Add("why", why.what)
+      .Add("folder", data_dir_.string());
+  return {};
+}
+
+service::Mode Daemon::Impl::ModeNow() const {
+  return service::ModeOf(stores_->write_state(), memory_mode_);
+}
+
+// For people and machines that ask now and then.
+service::Mode Daemon::Impl::ModeAndWhatIsBack(file::FileSystem& files) const {
+  service::Mode mode = ModeNow();
+  if (bootstrap_->awaiting()) mode.name = "AwaitingBootstrap";
+  if (!memory_mode_) return mode;
+  const SteadyTime now = clock_.Steady();
+  SteadyTime::rep last = looked_.load();
+  const bool due = last == 0 || now.time_since_epoch() - SteadyTime::duration(last) >=
+                                    SteadyTime::duration(kLookForDirectoryEvery);
+  if (due && looked_.compare_exchange_strong(last, now.time_since_epoch().count())) {
+    directory_is_back_ = TakesFiles(config_.data_dir, files);
+  }
+  if (directory_is_back_) mode.reason += "; it can be used again by now";
+  return mode;
+}
+
+void Daemon::Impl::MakeApi(file::FileSystem& files) {
   api::ApiHooks hooks;
   hooks.on_request = [this](std::string_view route, int status, std::chrono::nanoseconds took) {
     metrics_.OnRequest(route, status, took);
   };
   hooks.on_error = [this](std::string_view kind) { metrics_.OnError(kind); };
   hooks.health = [this] {
-    api::Health health;
-    health.serving = serving_;
-    if (!health.serving) health.reason = "starting or stopping";
+    service::Mode mode = ModeNow();
+    api::Health health{serving_, std::move(mode.name), std::move(mode.reason),
+                       std::move(mode.action)};
+    if (bootstrap_->awaiting()) {
+      health.reason = "waits for its first snapshot";
+    } else if (!health.serving) {
+      health.reason = "starting or stopping";
+    }
     return health;
   };
-  api_ = std::make_unique<api::Api>(*stores_, clock_, ApiOptionsOf(config_), std::move(hooks));
-  admin_api_ = std::make_unique<admin::AdminApi>(admin::Parts{
-      *stores_, metrics_, std::string(contract::Version()), std::string(contract::Commit()),
-      RandomHex(16), serving_, clock_, clock_.Steady()});
+  api_ = std::make_unique<api::Api>(*stores_, clock_, ApiOptionsOf(config_), std::move(hooks),
+                                    sessions_.get());
+  admin_api_ = std::make_unique<admin::AdminApi>(
+      admin::Parts{*stores_, metrics_, std::string(contract::Version()),
+                   std::string(contract::Commit()), RandomHex(16), serving_, clock_,
+                   clock_.Steady(), [this, &files] { return ModeAndWhatIsBack(files); }});
+  admin::AddModeRoutes(admin_api_->router(), *stores_,
+                       [this, &files] { return ModeAndWhatIsBack(files); });
   operations_->AddRoutes(admin_api_->router());
+  metrics_.WatchMode([this] { return ModeNow(); });
   metrics_.Watch(*stores_);
+  metrics_.Watch(*sessions_);
   metrics_.Watch(data_server_, "data");
   metrics_.Watch(admin_server_, "admin");
 }
@@ -191,25 +350,33 @@ Result<std::shared_ptr<http::TlsServer>> Daemon::Impl::DataTls(file::FileSystem&
 
 Status Daemon::Impl::AddListeners(file::FileSystem& files) {
   const http::Handler data = [this](const http::Request& request) {
+    // Nothing may be written that a restore then puts aside.
+    const bool asks_for_health = request.path.starts_with("/health/");
+    if (bootstrap_->awaiting() && !asks_for_health) {
+      return api::Api::Refuse(503, "the daemon waits for its first snapshot", &request);
+    }
     return api_->Handle(request, tokens_.get());
   };
   // Whoever can open the admin socket, or comes in by a certificate, may do everything.
   const http::Handler admin = [this](const http::Request& request) {
     const bool ours = request.path.starts_with("/api/") || request.path.starts_with("/pannier/") ||
                       request.path.starts_with("/health/");
-    return ours ? api_->Handle(request, nullptr) : admin_api_->HandleAdmin(request);
+    return ours ? api_->Handle(request, nullptr, /*is_admin=*/true)
+                : admin_api_->HandleAdmin(request);
   };
   const ListenConfig& listen = config_.listen;
-  data_server_.Add({listen.socket.path, "", listen.socket.mode, listen.socket.group, data});
+  data_server_.Add(TRY(OnSocket(listen.socket, data).Context("listen.socket")));
   if (!listen.tcp.address.empty()) {
     const auto tls = TRY(DataTls(files));
+    if (tls != nullptr) metrics_.Watch(tls, "data");
     data_server_.Add({"", listen.tcp.address, 0, "", data, tls});
   }
   if (!listen.admin.path.empty()) {
-    admin_server_.Add({listen.admin.path, "", listen.admin.mode, listen.admin.group, admin});
+    admin_server_.Add(TRY(OnSocket(listen.admin, admin).Context("listen.admin")));
   }
   if (!listen.admin_address.empty()) {
     const auto tls = TRY(AdminTls(files));
+    metrics_.Watch(tls, "admin");
     admin_server_.Add({"", listen.admin_address, 0, "", admin, tls});
   }
   if (!listen.metrics_address.empty()) {
@@ -223,13 +390,14 @@ Status Daemon::Impl::AddListeners(file::FileSystem& files) {
 void Daemon::Impl::SayReady() {
   LogInfo("ready")
       .Add("version", contract::Version())
-      .Add("data", config_.data_dir.string())
+      .Add("data", data_dir_.string())
       .Add("listen", Joined(data_server_.addresses()))
       .Add("admin", Joined(admin_server_.addresses()));
 }
 
 void Daemon::Impl::Stop() {
-  serving_ = false;
+  Serve(false);
+  if (sessions_) sessions_->Stop();  // first: who is cut off by us has not left
   if (operations_) operations_->Stop();
   data_server_.Stop(config_.shutdown_grace);
   admin_server_.Stop(std::chrono::milliseconds(0));

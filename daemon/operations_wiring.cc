@@ -86,8 +86,10 @@ std::string WordOf(operations::State state) {
 class Operations::Impl {
  public:
   Impl(const Config& config, const store::StoreOptions& options, store::Stores& stores,
-       service::DaemonMetrics& metrics, file::FileSystem& files, const Clock& clock)
+       service::DaemonMetrics& metrics, sessions::Registry& sessions, file::FileSystem& files,
+       const Clock& clock, std::function<Status()> on_all_restored)
       : stores_(stores),
+        sessions_(sessions),
         clock_(clock),
         all_metrics_(metrics),
         metrics_(metrics.operations()),
@@ -95,8 +97,16 @@ class Operations::Impl {
         repositories_(SettingsOf(config.repositories),
                       (config.data_dir / "repositories.json").string(),
                       operations::RealObjects(files, clock), files, clock),
-        services_{stores,   repositories_, finder_, events_,
-                  metrics_, files,         clock,   ActionSettingsOf(config, options)},
+        services_{stores,
+                  repositories_,
+                  finder_,
+                  events_,
+                  metrics_,
+                  files,
+                  clock,
+                  sessions,
+                  ActionSettingsOf(config, options),
+                  std::move(on_all_restored)},
         executor_(stores.journal(), operations::MakeRunners(services_), clock,
                   {.parallel = config.operations.parallel},
                   [this](const operations::Ended& ended) { OnEnd(ended); }),
@@ -109,6 +119,7 @@ class Operations::Impl {
     admin::AddEventRoutes(router, events_);
     admin::AddRepositoryRoutes(router, repositories_, finder_, clock_);
     admin::AddQuarantineRoutes(router, stores_, events_);
+    admin::AddSessionRoutes(router, sessions_);
   }
   Status Start() {
     TRY(executor_.Start());
@@ -116,20 +127,26 @@ class Operations::Impl {
         [this](const std::string& tenant, const std::string& database, const std::string& what) {
           recovery_.OnDamage({tenant, database}, what);
         });
+    all_metrics_.SetGateHandler([this](const store::GateState& now) { OnGate(now); });
+    // What was so before anybody listened.
+    if (const store::GateState now = stores_.write_state(); now.is_closed()) OnGate(now);
     recovery_.Start();
     return {};
   }
   void Stop() {
     all_metrics_.SetDamageHandler(nullptr);
+    all_metrics_.SetGateHandler(nullptr);
     recovery_.Stop();
     executor_.Stop();
   }
 
  private:
   void OnEnd(const operations::Ended& ended);
+  void OnGate(const store::GateState& now);
   service::OperationGauges Gauges();
 
   store::Stores& stores_;
+  sessions::Registry& sessions_;
   const Clock& clock_;
   service::DaemonMetrics& all_metrics_;
   service::OperationMetrics& metrics_;
@@ -150,6 +167,14 @@ void Operations::Impl::OnEnd(const operations::Ended& ended) {
       action + " " + ended.request.uid.ToString() + ": " + ended.error->what, ended.error->hint);
 }
 
+void Operations::Impl::OnGate(const store::GateState& now) {
+  if (now.is_closed()) {
+    events_.Warning("WritesRefused", "", "read-only: " + now.reason, now.action);
+  } else {
+    events_.Normal("WritesAccepted", "", "writes are accepted again");
+  }
+}
+
 service::OperationGauges Operations::Impl::Gauges() {
   service::OperationGauges gauges;
   gauges.running = executor_.running();
@@ -167,8 +192,10 @@ service::OperationGauges Operations::Impl::Gauges() {
 
 Operations::Operations(const Config& config, const store::StoreOptions& options,
                        store::Stores& stores, service::DaemonMetrics& metrics,
-                       file::FileSystem& files, const Clock& clock)
-    : impl_(std::make_unique<Impl>(config, options, stores, metrics, files, clock)) {}
+                       sessions::Registry& sessions, file::FileSystem& files, const Clock& clock,
+                       std::function<Status()> on_all_restored)
+    : impl_(std::make_unique<Impl>(config, options, stores, metrics, sessions, files, clock,
+                                   std::move(on_all_restored))) {}
 Operations::~Operations() { Stop(); }
 
 void Operations::AddRoutes(admin::Router& router) { impl_->AddRoutes(router); }

@@ -3,6 +3,7 @@
 // what it is given outlives it.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "daemon/admin/router.h"
@@ -12,12 +13,17 @@
 #include "lib/core/clock.h"
 #include "lib/file/file_system.h"
 
+namespace pannier::sessions {
+class Registry;
+}
+
 namespace pannier::daemon {
 
 class Operations {
  public:
   Operations(const Config& config, const store::StoreOptions& options, store::Stores& stores,
-             service::DaemonMetrics& metrics, file::FileSystem& files, const Clock& clock);
+             service::DaemonMetrics& metrics, sessions::Registry& sessions, file::FileSystem& files,
+             const Clock& clock, std::function<Status()> on_all_restored);
   ~Operations();
 
   void AddRoutes(admin::Router& router);

@@ -3,7 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/admin/answers.h"
-#include "lib/core/time_text.h"
+#include "daemon/operations/members.h"
+#include "daemon/service/audit.h"
+#include "lib/contract/admin_api.h"
 
 namespace pannier::admin {
 namespace {
@@ -14,6 +16,9 @@ json StoreJson(const store::StoreInfo& info) {
   return {{"tenant", info.database.tenant},
           {"database", info.database.name},
           {"id", info.database.id.ToString()},
+          {"folder", info.folder},
+          {"session", info.database.session ? json(info.database.session->ToString()) : json()},
+          {"idleAfterSeconds", info.idle_after.count()},
           {"open", info.open},
           {"collections", info.collections},
           {"records", info.records},
@@ -22,7 +27,7 @@ json StoreJson(const store::StoreInfo& info) {
           {"bytesInMemory", info.bytes_in_memory},
           {"damaged", info.damaged},
           {"damage", info.damaged ? json(info.damage) : json(nullptr)},
-          {"lastUsed", info.last_used ? json(FormatTime(*info.last_used)) : json(nullptr)}};
+          {"lastUsed", operations::TimeOrNull(info.last_used)}};
 }
 
 }  // namespace
@@ -46,6 +51,12 @@ http::Response AdminApi::HandleMetrics(const http::Request& request) const {
 }
 
 http::Response AdminApi::HandleAdmin(const http::Request& request) const {
+  http::Response response = AnswerAdmin(request);
+  service::AuditAdminCall(request, response);
+  return response;
+}
+
+http::Response AdminApi::AnswerAdmin(const http::Request& request) const {
   if (std::optional<http::Response> answer = router_.Answer(request)) return std::move(*answer);
   if (request.path.starts_with("/admin/")) {
     return Failure(NotFound("there is no " + std::string(request.path.substr(0, 256))));
@@ -62,11 +73,16 @@ Result<http::Response> AdminApi::Status() const {
   const store::StoreStats stats = parts_.stores.stats();
   const auto uptime =
       std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.Steady() - parts_.started);
+  const service::Mode mode = parts_.mode ? parts_.mode() : service::Mode();
   return Json(200, {{"version", parts_.version},
                     {"commit", parts_.commit},
+                    {"adminAPI", contract::kAdminApi},
                     {"instanceID", parts_.stores.instance_id().ToString()},
                     {"sessionID", parts_.session_id},
-                    {"mode", "normal"},
+                    {"mode", mode.name},
+                    {"modeReason", mode.reason},
+                    {"modeAction", mode.action},
+                    {"modeSince", operations::TimeOrNull(mode.since)},
                     {"ready", parts_.serving.load()},
                     {"uptimeSeconds", uptime.count()},
                     {"stores",

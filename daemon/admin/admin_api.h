@@ -6,10 +6,12 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
 
 #include "daemon/admin/router.h"
 #include "daemon/service/daemon_metrics.h"
+#include "daemon/service/mode.h"
 #include "daemon/store/stores.h"
 #include "lib/core/clock.h"
 #include "lib/http/message.h"
@@ -25,6 +27,7 @@ struct Parts {
   const std::atomic<bool>& serving;  // the data socket answers; false while starting and draining
   const Clock& clock;
   SteadyTime started;
+  std::function<service::Mode()> mode = {};  // empty: always normal
 };
 
 class AdminApi {
@@ -36,10 +39,11 @@ class AdminApi {
 
   // What the metrics listener serves. Unknown paths: 404; other methods than GET: 405.
   http::Response HandleMetrics(const http::Request& request) const;
-  // The same and `/admin/v1`.
+  // The same and `/admin/v1`, whose changes are logged (audit.h).
   http::Response HandleAdmin(const http::Request& request) const;
 
  private:
+  http::Response AnswerAdmin(const http::Request& request) const;
   http::Response Ready() const;
   Result<http::Response> Status() const;
   Result<http::Response> Stores() const;

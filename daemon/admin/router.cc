@@ -48,6 +48,17 @@ void Router::Add(std::string method, std::string_view pattern, Handler handler) 
   routes_.push_back({std::move(method), Split(pattern, '/'), std::move(handler)});
 }
 
+std::vector<std::string> Router::labels() const {
+  std::vector<std::string> labels;
+  for (const Route& route : routes_) {
+    std::string label = route.method + " ";
+    for (size_t i = 0; i < route.segments.size(); ++i)
+      label += (i > 0 ? "/" : "") + route.segments[i];
+    labels.push_back(std::move(label));
+  }
+  return labels;
+}
+
 std::optional<http::Response> Router::Answer(const http::Request& request) const {
   const std::vector<std::string> path = Split(request.path, '/');
   std::string allow;

@@ -26,6 +26,8 @@ class Router {
 
   // "/admin/v1/operations/{uid}/cancel"
   void Add(std::string method, std::string_view pattern, Handler handler);
+  // "PUT /admin/v1/operations/{uid}", in the order of Add().
+  std::vector<std::string> labels() const;
   // Nothing: no such path. An unknown method of a known path: 405.
   std::optional<http::Response> Answer(const http::Request& request) const;
 

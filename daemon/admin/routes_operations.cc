@@ -1,6 +1,8 @@
 // PUT, GET, cancel and grants of operations.
 #include <charconv>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "daemon/admin/answers.h"
 #include "daemon/admin/routes.h"
@@ -31,33 +33,84 @@ Result<http::Response> List(const Executor& executor, const Call& call) {
   return Json(200, {{"operations", std::move(list)}});
 }
 
-Result<std::vector<operations::Grant>> ParseGrants(std::string_view body) {
+struct Grants {
+  std::vector<operations::Grant> grants;
+  std::optional<uint64_t> epoch;
+};
+
+// What a URL may have been signed with.
+constexpr std::string_view kGrantHeaders[] = {"x-amz-server-side-encryption",
+                                              "x-amz-server-side-encryption-aws-kms-key-id",
+                                              "x-amz-storage-class"};
+
+std::vector<operations::Member> GrantMembers() {
+  using operations::MemberKind;
+  std::vector<operations::Member> headers;
+  for (const std::string_view name : kGrantHeaders) headers.push_back({.name = name});
+  return {{.name = "method",
+           .kind = MemberKind::kChoice,
+           .required = true,
+           .choices = {"GET", "PUT", "HEAD"}},
+          {.name = "key", .required = true},
+          {.name = "url", .required = true},
+          {.name = "expiresAt", .kind = MemberKind::kTime},
+          {.name = "headers", .kind = MemberKind::kObject, .members = headers}};
+}
+
+Result<operations::Grant> ParseGrant(const json& tree,
+                                     const std::vector<operations::Member>& members) {
+  if (!tree.is_object()) return InvalidArgument("a grant must be an object");
+  TRY(operations::CheckMembers(tree, members, "grants."));
+  operations::Grant grant;
+  grant.method = *operations::TextOf(tree, "method");
+  grant.key = *operations::TextOf(tree, "key");
+  grant.url = *operations::TextOf(tree, "url");
+  grant.expires = operations::TimeOf(tree, "expiresAt").value_or(WallTime::max());
+  const json headers = tree.value("headers", json());
+  for (const std::string_view name : kGrantHeaders) {
+    if (auto value = operations::TextOf(headers, name)) grant.headers.emplace_back(name, *value);
+  }
+  return grant;
+}
+
+Result<Grants> ParseGrants(std::string_view body) {
   using operations::MemberKind;
   const json tree = TRY(pannier::json::ParseCold(body));
   if (!tree.is_object() || !tree.contains("grants") || !tree["grants"].is_array()) {
     return InvalidArgument("the member \"grants\" must be a list");
   }
   if (tree["grants"].size() > kGrantsMax) return InvalidArgument("too many grants at once");
-  const std::vector<operations::Member> members = {
-      {.name = "method",
-       .kind = MemberKind::kChoice,
-       .required = true,
-       .choices = {"GET", "PUT", "HEAD"}},
-      {.name = "key", .required = true},
-      {.name = "url", .required = true},
-      {.name = "expiresAt", .kind = MemberKind::kTime}};
-  std::vector<operations::Grant> grants;
-  for (const json& each : tree["grants"]) {
-    if (!each.is_object()) return InvalidArgument("a grant must be an object");
-    TRY(operations::CheckMembers(each, members, "grants."));
-    operations::Grant grant;
-    grant.method = *operations::TextOf(each, "method");
-    grant.key = *operations::TextOf(each, "key");
-    grant.url = *operations::TextOf(each, "url");
-    grant.expires = operations::TimeOf(each, "expiresAt").value_or(WallTime::max());
-    grants.push_back(std::move(grant));
+  const json others = {{"epoch", tree.value("epoch", json())},
+                       {"caBundle", tree.value("caBundle", json())}};
+  TRY(operations::CheckMembers(
+      others, {{.name = "epoch", .kind = MemberKind::kCount}, {.name = "caBundle"}}));
+  std::shared_ptr<const std::string> ca_pem;
+  if (auto pem = operations::TextOf(others, "caBundle")) {
+    ca_pem = std::make_shared<std::string>(*std::move(pem));
   }
-  return grants;
+  Grants parsed;
+  parsed.epoch = operations::CountOf(others, "epoch");
+  const std::vector<operations::Member> members = GrantMembers();
+  for (const json& each : tree["grants"]) {
+    parsed.grants.push_back(TRY(ParseGrant(each, members)));
+    parsed.grants.back().ca_pem = ca_pem;
+  }
+  return parsed;
+}
+
+Result<http::Response> Cancel(Executor& executor, const Call& call) {
+  const Uuid uid = TRY(ParseUid(call.parameters[0]));
+  std::optional<uint64_t> epoch;
+  if (call.Query("epoch")) epoch = TRY(NumberOf(call, "epoch", 0));
+  TRY(executor.Cancel(uid, epoch));
+  return Json(200, TRY(executor.Show(uid)));
+}
+
+Result<http::Response> Grant(Executor& executor, const Call& call) {
+  const Uuid uid = TRY(ParseUid(call.parameters[0]));
+  const Grants given = TRY(ParseGrants(call.request.body));
+  TRY(executor.GiveGrants(uid, given.grants, given.epoch));
+  return Json(200, TRY(executor.Show(uid)));
 }
 
 }  // namespace
@@ -86,16 +139,10 @@ void AddOperationRoutes(Router& router, Executor& executor) {
   });
   router.Add("GET", "/admin/v1/operations",
              [&executor](const Call& call) { return List(executor, call); });
-  router.Add("POST", one + "/cancel", [&executor](const Call& call) -> Result<http::Response> {
-    const Uuid uid = TRY(ParseUid(call.parameters[0]));
-    TRY(executor.Cancel(uid));
-    return Json(200, TRY(executor.Show(uid)));
-  });
-  router.Add("POST", one + "/grants", [&executor](const Call& call) -> Result<http::Response> {
-    const Uuid uid = TRY(ParseUid(call.parameters[0]));
-    TRY(executor.GiveGrants(uid, TRY(ParseGrants(call.request.body))));
-    return Json(200, TRY(executor.Show(uid)));
-  });
+  router.Add("POST", one + "/cancel",
+             [&executor](const Call& call) { return Cancel(executor, call); });
+  router.Add("POST", one + "/grants",
+             [&executor](const Call& call) { return Grant(executor, call); });
 }
 
 }  // namespace pannier::admin

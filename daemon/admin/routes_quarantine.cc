@@ -5,7 +5,6 @@
 #include "daemon/admin/routes.h"
 #include "daemon/operations/members.h"
 #include "lib/core/time_text.h"
-#include "lib/json/cold.h"
 
 namespace pannier::admin {
 namespace {
@@ -17,18 +16,18 @@ json StoreJson(const store::QuarantinedStore& each) {
           {"store", each.database.empty() ? "" : each.tenant + "/" + each.database},
           {"why", each.why},
           {"since", FormatTime(each.since)},
-          {"expires", each.expires ? json(FormatTime(*each.expires)) : json(nullptr)},
+          {"expires", operations::TimeOrNull(each.expires)},
           {"path", each.path},
           {"bytes", each.bytes}};
 }
 
 Result<http::Response> Release(store::Stores& stores, service::Events& events, const Call& call) {
   const Uuid id = TRY(ParseUid(call.parameters[0]));
-  const json body = TRY(pannier::json::ParseCold(call.request.body));
-  if (!body.is_object()) return InvalidArgument("the body must be a JSON object");
+  const json body = TRY(operations::ParseObject(call.request.body));
   TRY(operations::CheckMembers(
       body, {{.name = "store", .kind = operations::MemberKind::kStore, .required = true}}));
   const operations::StoreName name = *operations::StoreOf(body, "store");
+  TRY(operations::CheckNewName(name, "store"));
   TRY(stores.Release(id, name.tenant, name.database));
   events.Normal("StoreReleased", ToString(name), "brought back from quarantine");
   return Json(200, {{"id", id.ToString()}, {"store", ToString(name)}});

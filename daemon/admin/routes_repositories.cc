@@ -36,6 +36,7 @@ json SnapshotJson(const FoundSnapshot& found) {
           {"store", ToString(found.store)},
           {"storeID", found.ref.store.ToString()},
           {"owner", found.ref.owner.ToString()},
+          {"origin", found.origin},
           {"sequence", found.ref.sequence},
           {"time", FormatTime(found.time)},
           {"bytes", found.bytes},
@@ -175,6 +176,7 @@ Result<http::Response> Routes::ShowSnapshot(const Call& call) const {
   found.ref = TRY(finder_.Find(*repository, TRY(ParseUid(call.parameters[1])), deadline));
   const Manifest manifest = TRY(repository->ReadManifest(found.ref.key, deadline));
   found.store = {manifest.tenant, manifest.database};
+  found.origin = manifest.origin;
   found.time = manifest.time;
   found.bytes = manifest.bytes();
   found.new_bytes = manifest.new_bytes;

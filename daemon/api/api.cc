@@ -8,6 +8,9 @@
 #include "daemon/api/credentials.h"
 #include "daemon/api/errors.h"
 #include "daemon/api/routes.h"
+#include "daemon/api/session_of_request.h"
+#include "daemon/service/audit.h"
+#include "lib/core/background_turn.h"
 #include "lib/core/log.h"
 #include "lib/core/uuid.h"
 #include "lib/http/text.h"
@@ -57,36 +60,46 @@ http::Response Unauthenticated(bool has_token) {
 
 class Api::Impl {
  public:
-  Impl(store::Stores& stores, const Clock& clock, ApiOptions options, ApiHooks hooks)
-      : options_(std::move(options)), hooks_(std::move(hooks)), clock_(clock) {
-    const RouteContext context{stores, clock, options_, hooks_};
+  Impl(store::Stores& stores, const Clock& clock, ApiOptions options, ApiHooks hooks,
+       sessions::Registry* sessions)
+      : options_(std::move(options)), hooks_(std::move(hooks)), clock_(clock), sessions_(sessions) {
+    const RouteContext context{stores, clock, options_, hooks_, sessions};
     AddSystemRoutes(context, &router_);
     AddTenantRoutes(context, &router_);
     AddCollectionRoutes(context, &router_);
     AddRecordRoutes(context, &router_);
     AddRefusedRoutes(context, &router_);
     AddStoreRoutes(context, &router_);
+    if (sessions != nullptr) AddSessionRoutes(context, &router_);
   }
 
-  http::Response Handle(const http::Request& request, const service::Authorizer* authorizer) const {
+  const std::vector<const Route*>& routes() const { return router_.routes(); }
+
+  http::Response Handle(const http::Request& request, const service::Authorizer* authorizer,
+                        bool is_admin) const {
+    NoteRequest();
     const SteadyTime began = clock_.Steady();
-    std::string_view label = kUnmatched;
+    const Route* route = nullptr;
     http::Response response;
     try {
-      response = Dispatch(request, authorizer, &label);
+      response = Dispatch(request, authorizer, &route);
     } catch (const std::bad_alloc&) {
       throw;  // lack of memory ends the process
     } catch (const std::exception& defect) {
       response = Fail(Internal(std::string("unexpected: ") + defect.what()));
     }
     Seal(request, &response);
+    if (route != nullptr && (authorizer != nullptr || is_admin)) {
+      Audit(request, response, *route, authorizer);
+    }
+    const std::string_view label = route != nullptr ? std::string_view(route->label) : kUnmatched;
     if (hooks_.on_request) hooks_.on_request(label, response.status, clock_.Steady() - began);
     return response;
   }
 
  private:
   http::Response Dispatch(const http::Request& request, const service::Authorizer* authorizer,
-                          std::string_view* label) const {
+                          const Route** found) const {
     if (!options_.cors_origins.empty() && IsPreflight(request)) return EmptyAnswer(200);
     if (request.path.starts_with("/api/v1/")) {
       return ErrorAnswer(410, "Unimplemented", "The v1 API is deprecated. Please use /v2 apis");
@@ -95,10 +108,12 @@ class Api::Impl {
     if (!match.ok()) return Fail(match.error());
     const Route* const route = match->route;
     if (route == nullptr) return NoRoute(*match);
-    *label = route->label;
+    *found = route;
     const Caller caller{authorizer,
                         authorizer != nullptr ? TokenOf(request) : std::optional<std::string>()};
-    if (std::optional<http::Response> refused = Authorize(*route, *match, caller)) {
+    // Views of the parameters' texts, which stay where they are when `call` takes the list.
+    const service::Place place = PlaceOf(*match);
+    if (std::optional<http::Response> refused = Authorize(*route, place, caller)) {
       return *std::move(refused);
     }
     if (route->body != BodyRule::kNone) {
@@ -108,10 +123,27 @@ class Api::Impl {
                            "Expected request with `Content-Type: application/json`");
       }
     }
+    const SessionOfRequest session(sessions_, request, caller);
     const Call call{
         request, caller, std::move(match->parameters), {request.deadline, request.stop}};
     Result<http::Response> answer = route->handler(call);
+    session.NoteDone(answer.ok() ? place : service::Place());
     return answer.ok() ? std::move(answer).value() : Fail(answer.error());
+  }
+
+  static void Audit(const http::Request& request, const http::Response& response,
+                    const Route& route, const service::Authorizer* authorizer) {
+    const bool turned_away = response.status == 401 || response.status == 403;
+    const bool is_upkeep = route.scope == service::Scope::kAdmin;
+    if (!turned_away && !is_upkeep) return;
+    std::string user;
+    if (authorizer != nullptr) {
+      const auto token = TokenOf(request);
+      const auto identity = token ? authorizer->Identify(*token) : std::nullopt;
+      if (identity) user = identity->user;
+    }
+    if (turned_away) return service::AuditRefusal(request, response, user);
+    service::AuditAdminCall(request, response, user);
   }
 
   static http::Response NoRoute(const Router::Match& match) {
@@ -121,16 +153,20 @@ class Api::Impl {
     return response;
   }
 
-  // The answer to a caller that may not; nothing to one that may.
-  static std::optional<http::Response> Authorize(const Route& route, const Router::Match& match,
-                                                 const Caller& caller) {
-    if (caller.authorizer == nullptr || !route.scope) return std::nullopt;
-    if (!caller.token) return Unauthenticated(false);
+  static service::Place PlaceOf(const Router::Match& match) {
     service::Place place;
     for (size_t i = 0; i < match.names.size(); ++i) {
       if (match.names[i] == "tenant") place.tenant = match.parameters[i];
       if (match.names[i] == "database") place.database = match.parameters[i];
     }
+    return place;
+  }
+
+  // The answer to a caller that may not; nothing to one that may.
+  static std::optional<http::Response> Authorize(const Route& route, const service::Place& place,
+                                                 const Caller& caller) {
+    if (caller.authorizer == nullptr || !route.scope) return std::nullopt;
+    if (!caller.token) return Unauthenticated(false);
     switch (caller.authorizer->Check(*caller.token, *route.scope, place)) {
       case service::Verdict::kAllowed:
         return std::nullopt;
@@ -178,17 +214,22 @@ class Api::Impl {
   const ApiOptions options_;
   const ApiHooks hooks_;
   const Clock& clock_;
+  sessions::Registry* const sessions_;
   Router router_;
 };
 
-Api::Api(store::Stores& stores, const Clock& clock, ApiOptions options, ApiHooks hooks)
-    : impl_(std::make_unique<const Impl>(stores, clock, std::move(options), std::move(hooks))) {}
+Api::Api(store::Stores& stores, const Clock& clock, ApiOptions options, ApiHooks hooks,
+         sessions::Registry* sessions)
+    : impl_(std::make_unique<const Impl>(stores, clock, std::move(options), std::move(hooks),
+                                         sessions)) {}
 Api::~Api() = default;
 
-http::Response Api::Handle(const http::Request& request,
-                           const service::Authorizer* authorizer) const {
-  return impl_->Handle(request, authorizer);
+http::Response Api::Handle(const http::Request& request, const service::Authorizer* authorizer,
+                           bool is_admin) const {
+  return impl_->Handle(request, authorizer, is_admin);
 }
+
+const std::vector<const Route*>& Api::routes() const { return impl_->routes(); }
 
 http::Response Api::Refuse(int status, std::string_view message, const http::Request* head) {
   const auto ends_like_a_record_route = [](std::string_view path) {
@@ -204,7 +245,6 @@ http::Response Api::Refuse(int status, std::string_view message, const http::Req
     response = ErrorAnswer(status, bad ? "InvalidArgumentError" : "ChromaError", message);
   }
   response.headers.emplace_back("chroma-trace-id", RandomHex(16));
-  if (status == 503 || status == 429) response.headers.emplace_back("retry-after", "1");
   return response;
 }
 

@@ -21,7 +21,13 @@
 #include "lib/core/clock.h"
 #include "lib/http/message.h"
 
+namespace pannier::sessions {
+class Registry;
+}
+
 namespace pannier::api {
+
+struct Route;
 
 struct ApiOptions {
   ApiLimits limits;
@@ -33,7 +39,8 @@ struct ApiOptions {
 struct Health {
   bool serving = true;          // false: starting or draining
   std::string mode = "normal";  // also told in `pannier-mode` of every answer, unless normal
-  std::string reason;           // why not serving, or what the mode means
+  std::string reason;           // why not serving, or why this mode
+  std::string action = {};      // what to do about it; may be empty
 };
 
 // Told of what happens, from the thread it happens on; any may be empty.
@@ -48,13 +55,21 @@ struct ApiHooks {
 
 class Api {
  public:
-  Api(store::Stores& stores, const Clock& clock, ApiOptions options, ApiHooks hooks);
+  // Without `sessions` there are none: their routes are unknown, temporary stores are refused.
+  Api(store::Stores& stores, const Clock& clock, ApiOptions options, ApiHooks hooks,
+      sessions::Registry* sessions = nullptr);
   ~Api();
 
   // Answers. With an authorizer the request needs a token, but for heartbeat, version, healthcheck,
-  // pre-flight-checks and the health page.
+  // pre-flight-checks and the health page; who is turned away is told in the log, and so is what
+  // needs an administrator (Scope::kAdmin) and changes something. `is_admin`: the request came
+  // where only administrators come in, so that there the same is told.
   http::Response Handle(const http::Request& request,
-                        const service::Authorizer* authorizer = nullptr) const;
+                        const service::Authorizer* authorizer = nullptr,
+                        bool is_admin = false) const;
+
+  // Method, path and rules of everything that is answered: for tests that leave none out.
+  const std::vector<const Route*>& routes() const;
 
   // The body for what the HTTP server refuses by itself (http::Server::Options::refusal), in the
   // form that Chroma's clients understand. `head` may be null.

@@ -7,6 +7,10 @@
 namespace pannier::api {
 namespace {
 
+// A worker cannot mend it, and passes this on to who can.
+constexpr std::string_view kDamageHint =
+    " (`pannierctl store verify` names what is damaged, `store salvage` mends it)";
+
 struct Meaning {
   int status;
   std::string_view name;
@@ -91,6 +95,7 @@ http::Response ErrorAnswer(const Error& error) {
   }
   if (status >= 429 && !error.hint.empty())
     message += " (" + (NamesPaths(error.code) ? WithoutFolders(error.hint) : error.hint) + ")";
+  if (error.code == Errc::kCorruption && error.hint.empty()) message += kDamageHint;
   http::Response response = ErrorAnswer(status, name, message);
   if (status == 429 || status == 503) response.headers.emplace_back("retry-after", "1");
   return response;

@@ -51,7 +51,7 @@ class Reader {
     if (element.is_array() && !seen_base64_) {
       seen_array_ = true;
       if (!element.AppendFloats(&out_.vectors)) return Wrong();
-    } else if (element.is_string() && !seen_array_ && forms_ != EmbeddingForms::kArrays) {
+    } else if (element.is_string() && !seen_array_) {
       seen_base64_ = true;
       KeepFirst(AppendBase64(element.AsString(), &out_.vectors));
     } else {
@@ -79,7 +79,7 @@ class Reader {
 
   Status CheckVector(size_t before) {
     const size_t dimension = out_.vectors.size() - before;
-    if (dimension == 0 && forms_ != EmbeddingForms::kArrays) {
+    if (dimension == 0 && forms_ != EmbeddingForms::kQueries) {
       return InvalidArgument(
           "Validation error: embeddings: Each embedding must have at least 1 dimension");
     }

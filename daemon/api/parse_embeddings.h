@@ -18,15 +18,15 @@ struct Embeddings {
   std::vector<bool> present;   // one per element of the list
 };
 
-// What the list may hold besides arrays of numbers.
+// What the list may hold: arrays of numbers or base64, and what else.
 enum class EmbeddingForms {
-  kArrays,          // queries
-  kArraysOrBase64,  // add and upsert: one form throughout
-  kWithNulls,       // update: the same, and nulls
+  kQueries,    // one form throughout; without dimension, too
+  kAllGiven,   // add and upsert: one form throughout
+  kWithNulls,  // update: the same, and nulls
 };
 
 // Checks everything about the vectors but their dimension against the collection's. Zero-length
-// vectors are allowed only as kArrays: of a query they are a wrong dimension, which only the
+// vectors are allowed only as kQueries: of a query they are a wrong dimension, which only the
 // collection can tell.
 //   kMalformed        not a list, a mixed list, an element that is no number
 //   kInvalidArgument  bad base64, no dimension or too many, different dimensions, NaN or infinity

@@ -97,7 +97,7 @@ Result<WithInclude<model::QueryRequest>> ParseQuery(const json::Value& body,
   TRY(ReadInclude(include, {"documents", "metadatas", "distances"}, &parsed.include,
                   &request.include));
   Embeddings queries =
-      TRY(ParseEmbeddings(*embeddings, EmbeddingForms::kArrays, "query_embeddings", limits));
+      TRY(ParseEmbeddings(*embeddings, EmbeddingForms::kQueries, "query_embeddings", limits));
   if (queries.present.size() > limits.query_vectors) {
     return InvalidArgument("The query has " + std::to_string(queries.present.size()) +
                            " embeddings; this server allows " +

@@ -76,7 +76,7 @@ Result<Metadatas> ReadMetadatas(const Field& field, Nulls nulls) {
 }
 
 EmbeddingForms FormsOf(WriteKind kind) {
-  return kind == WriteKind::kUpdate ? EmbeddingForms::kWithNulls : EmbeddingForms::kArraysOrBase64;
+  return kind == WriteKind::kUpdate ? EmbeddingForms::kWithNulls : EmbeddingForms::kAllGiven;
 }
 
 Status CheckIds(const std::vector<std::string>& ids, const ApiLimits& limits) {

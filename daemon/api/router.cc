@@ -53,7 +53,9 @@ void Router::Add(Route route) {
   }
   node->names = std::move(names);
   const std::string method = route.method;
-  CHECK(node->routes.emplace(method, std::move(route)).second);
+  const auto [added, is_new] = node->routes.emplace(method, std::move(route));
+  CHECK(is_new);
+  routes_.push_back(&added->second);
 }
 
 // Literal segments win; a parameter is tried when they lead nowhere. Patterns are short, so that

@@ -71,6 +71,9 @@ class Router {
     std::vector<std::string_view> names;  // of the parameters
     std::string allow;                    // of a known path with another method: "GET,HEAD"
   };
+  // All that were added, in that order; they live as long as the router.
+  const std::vector<const Route*>& routes() const { return routes_; }
+
   // Of a path as sent.
   //   kInvalidArgument  a parameter is not UTF-8
   Result<Match> Find(std::string_view method, std::string_view path) const;
@@ -80,6 +83,7 @@ class Router {
   static const Node* Walk(const Node& node, const std::vector<std::string_view>& segments,
                           size_t at, std::vector<std::string_view>* taken);
   const std::unique_ptr<Node> root_;
+  std::vector<const Route*> routes_;
 };
 
 }  // namespace pannier::api

@@ -13,6 +13,7 @@ struct RouteContext {
   const Clock& clock;
   const ApiOptions& options;
   const ApiHooks& hooks;
+  sessions::Registry* sessions;  // null: there are none
 };
 
 void AddSystemRoutes(const RouteContext& context, Router* router);  // heartbeat, reset, health
@@ -20,7 +21,8 @@ void AddTenantRoutes(const RouteContext& context, Router* router);  // tenants a
 void AddCollectionRoutes(const RouteContext& context, Router* router);
 void AddRecordRoutes(const RouteContext& context, Router* router);
 void AddRefusedRoutes(const RouteContext& context, Router* router);  // what one node has not
-void AddStoreRoutes(const RouteContext& context, Router* router);    // /pannier/v1
+void AddStoreRoutes(const RouteContext& context, Router* router);    // /pannier/v1/stores
+void AddSessionRoutes(const RouteContext& context, Router* router);  // /pannier/v1/sessions
 
 // Where the routes of collections and of records begin.
 inline constexpr const char* kDatabasePath = "/api/v2/tenants/{tenant}/databases/{database}";

@@ -28,6 +28,18 @@ http::Response WriteAnswer(int status, std::string body, index::Sequence sequenc
   return response;
 }
 
+const char* NameOf(index::Plan plan) {
+  switch (plan) {
+    case index::Plan::kExact:
+      return "scan";
+    case index::Plan::kGraph:
+      return "graph";
+    case index::Plan::kFilteredWalk:
+      return "filtered-graph";
+  }
+  return "";
+}
+
 class RecordRoutes {
  public:
   explicit RecordRoutes(const RouteContext& context)
@@ -83,14 +95,14 @@ class RecordRoutes {
         TRY(target.store->Explain(target.id, parsed.request, call.context));
     nlohmann::json searches = nlohmann::json::array();
     for (const index::SearchReport& search : told.searches) {
-      const bool walked = search.plan == index::SearchReport::Plan::kGraph;
-      searches.push_back({{"plan", walked ? "graph" : "scan"},
+      searches.push_back({{"plan", NameOf(search.plan)},
                           {"why", search.why},
                           {"candidates", search.candidates},
                           {"distances_computed", search.distances_computed},
                           {"graph_nodes", search.graph_nodes},
                           {"tail", search.tail},
-                          {"ef", search.ef}});
+                          {"ef", search.ef},
+                          {"scan_shared_by", search.shared_by}});
     }
     return JsonAnswer(
         json::Dump({{"sequence", told.sequence},

@@ -62,6 +62,7 @@ class SystemRoutes {
                  {"collections", stats.collections},
                  {"documents", stats.records}};
     if (!health.reason.empty()) page["reason"] = health.reason;
+    if (!health.action.empty()) page["action"] = health.action;
     return JsonAnswer(json::Dump(page), health.serving ? 200 : 503);
   }
 

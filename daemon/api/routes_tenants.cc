@@ -5,6 +5,7 @@
 #include "daemon/api/errors.h"
 #include "daemon/api/query_string.h"
 #include "daemon/api/routes.h"
+#include "daemon/api/session_of_request.h"
 #include "daemon/api/target.h"
 #include "daemon/model/names.h"
 #include "lib/json/writer.h"
@@ -43,7 +44,7 @@ Result<std::string> ReadOnlyField(const Call& call, std::string_view name) {
 class TenantRoutes {
  public:
   explicit TenantRoutes(const RouteContext& context)
-      : stores_(context.stores), limits_(context.options.limits) {}
+      : stores_(context.stores), limits_(context.options.limits), sessions_(context.sessions) {}
 
   Result<http::Response> CreateTenant(const Call& call) const {
     const std::string name = TRY(ReadOnlyField(call, "name"));
@@ -72,12 +73,21 @@ class TenantRoutes {
   }
 
   Result<http::Response> CreateDatabase(const Call& call) const {
-    const std::string name = TRY(ReadOnlyField(call, "name"));
+    json::BorrowedDocument document;
+    constexpr std::string_view kNames[] = {"name", "ephemeral"};
+    const auto fields = TRY(ReadFields(TRY(ParseBody(call.request, *document)), kNames));
+    if (!fields[0]) return MissingField("name");
+    const std::string name = TRY(ReadString(*fields[0], "name"));
     TRY(model::CheckName(name, ""));
     if (!call.caller.May(service::Scope::kAdmin, {call.tenant(), name})) {
       return PermissionDenied("This token may not create database [" + name + "]");
     }
-    TRY(stores_.CreateDatabase(call.tenant(), name));
+    if (!TRY(WantsTemporary(call, fields[1]))) {
+      TRY(stores_.CreateDatabase(call.tenant(), name));
+      return JsonAnswer("{}");
+    }
+    const auto creation = TRY(BeginTemporary(sessions_, call));
+    TRY(stores_.CreateDatabase(call.tenant(), name, creation.session()));
     return JsonAnswer("{}");
   }
 
@@ -131,6 +141,7 @@ class TenantRoutes {
 
   store::Stores& stores_;
   const ApiLimits& limits_;
+  sessions::Registry* const sessions_;
 };
 
 }  // namespace

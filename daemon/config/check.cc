@@ -1,4 +1,4 @@
-// Check(): rules over several keys, and the list of what this version does not do yet.
+// Check(): rules over several keys.
 #include <arpa/inet.h>
 
 #include <charconv>
@@ -144,9 +144,8 @@ Status Check(const Config& config) {
   TRY(CheckLimits(config.limits));
   TRY(CheckRepositories(config.repositories));
   TRY(CheckRecovery(config));
-  if (config.fallback_memory) {
-    return InvalidArgument("fallback.memory: this version cannot serve from memory yet",
-                           "leave it out");
+  if (config.fallback_memory && config.fallback_directory.empty()) {
+    return InvalidArgument("fallback.directory: must not be empty", "name a tmpfs");
   }
   return {};
 }

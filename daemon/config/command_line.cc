@@ -76,7 +76,9 @@ CLI::App* DeclareHealthcheck(CLI::App& app, Options& options) {
   CLI::App* check = app.add_subcommand("healthcheck", "Exit 0 when the daemon on a socket serves");
   check->add_option("--socket", options.healthcheck_socket, "Its socket [PANNIER_SOCKET]")
       ->type_name("PATH");
-  check->add_option("--timeout", options.healthcheck_timeout, "How long to wait [5s]")
+  check
+      ->add_option("--timeout", options.healthcheck_timeout,
+                   "How long to wait for it to serve [5s]")
       ->type_name("TIME");
   return check;
 }

@@ -13,7 +13,7 @@ struct CommandLine {
   enum class Action {
     kServe,
     kCheckConfig,           // load, say so, stop
-    kHealthcheck,           // contract::CheckHealth(healthcheck_socket, healthcheck_timeout)
+    kHealthcheck,           // contract::AwaitHealth(healthcheck_socket, healthcheck_timeout)
     kPrintConfigReference,  // ConfigReference()
     kPrintText,             // `text`: the help or the version
   };

@@ -20,6 +20,8 @@ struct SocketConfig {
   std::string path;  // at most 107 bytes
   unsigned mode = 0660;
   std::string group;  // name or number; empty: as created
+  // Who may come in, by name or number; both empty: whoever can open it.
+  std::vector<std::string> users = {}, groups = {};
 };
 
 struct TlsConfig {
@@ -52,6 +54,7 @@ struct LimitsConfig {
   uint32_t connections = 4096;
   uint32_t requests_in_flight = 32;  // handlers at a time
   uint32_t requests_queued = 256;
+  uint32_t share_percent = 75;  // of both, for one client process, and of the first for one store
   uint64_t header_bytes = 64_KiB;
   uint64_t body_bytes = 40_MiB;
   uint64_t buffered_bytes = 512_MiB;
@@ -81,6 +84,13 @@ struct StoresConfig {
   uint64_t commit_bytes = 64_MiB;
   uint64_t wal_bytes = 16_MiB;
   uint64_t reserve_bytes = 8_MiB;
+  bool read_only = false;
+};
+
+struct SessionsConfig {
+  std::chrono::milliseconds timeout = std::chrono::seconds(300);
+  std::chrono::milliseconds timeout_max = std::chrono::hours(24);
+  uint32_t maximum = 1'024;
 };
 
 struct VolumeConfig {
@@ -119,20 +129,28 @@ struct OperationsConfig {
   uint32_t transfers = 4;
 };
 
+// What an empty data directory begins with.
+enum class BootstrapFrom { kEmpty, kLatestSnapshot };
+
 struct Config {
   std::filesystem::path data_dir;
+  std::filesystem::path clients_file;  // empty: runs until it is stopped
+  BootstrapFrom bootstrap = BootstrapFrom::kEmpty;
   LogLevel log_level = LogLevel::kInfo;
+  bool core_dumps = false;
   bool allow_reset = false;
   std::chrono::milliseconds shutdown_grace{10'000};
   ListenConfig listen;
   LimitsConfig limits;
   uint64_t memory_budget = 512_MiB;
   StoresConfig stores;
+  SessionsConfig sessions;
   uint32_t index_graph_threshold = 5'000;
   std::vector<RepositoryConfig> repositories;
   RecoveryConfig recovery;
   OperationsConfig operations;
   bool fallback_memory = false;
+  std::filesystem::path fallback_directory = "/dev/shm";
 
   Config();  // the defaults
 };

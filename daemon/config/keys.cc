@@ -13,17 +13,45 @@ using std::chrono::seconds;
 
 constexpr DurationRange kTimeout{milliseconds(10), hours(24)};
 
+void AddPeers(Schema& keys, const std::string& listener, SocketConfig& socket) {
+  keys.Texts(
+      listener + ".allowUsers", &socket.users,
+      "Which users' processes may come in, by name or number, as the kernel says (SO_PEERCRED). "
+      "Others, root too, are cut off unheard; the daemon's own user never is. Empty, as "
+      "allowGroups: whoever can open the socket.");
+  keys.Texts(listener + ".allowGroups", &socket.groups,
+             "The same by group: a process's own or one of its further ones.");
+}
+
+void AddTcp(Schema& keys, TcpConfig& tcp) {
+  keys.Text("listen.tcp.address", &tcp.address,
+            "Chroma API over TCP, such as `127.0.0.1:8000`; empty: off. Beyond loopback only with "
+            "tokenFile and tls. Port 0 takes any free one and says it in the log.");
+  keys.Path("listen.tcp.tokenFile", &tcp.token_file,
+            "Tokens that data listeners ask for, the Unix socket too; empty: none. "
+            "docs/formats/tokens.md.");
+  keys.Path("listen.tcp.tls.certFile", &tcp.tls.cert_file,
+            "TLS on that address: the certificate (PEM, with what signed it); read again when it "
+            "changes. Empty: none.");
+  keys.Path("listen.tcp.tls.keyFile", &tcp.tls.key_file, "The certificate's key (PEM).");
+  keys.Bool("listen.tcp.insecureAllowRemote", &tcp.insecure_allow_remote,
+            "Serve an address beyond loopback without token or without TLS. The risk: whoever "
+            "reaches the port reads and deletes everything, and whoever is on the way sees it.");
+}
+
 void AddListen(Schema& keys, ListenConfig& listen) {
   keys.Text("listen.socket.path", &listen.socket.path,
             "Unix socket of the Chroma API; at most 107 bytes. Environment: PANNIER_SOCKET.");
   keys.Mode("listen.socket.mode", &listen.socket.mode, "Its permissions: who may connect.");
   keys.Text("listen.socket.group", &listen.socket.group,
             "Its group, by name or number; empty: as the process creates it.");
+  AddPeers(keys, "listen.socket", listen.socket);
   keys.Text("listen.admin.path", &listen.admin.path,
             "Unix socket of the admin API. Empty: beside listen.socket.path "
             "(`/x/a.sock` → `/x/a.admin.sock`; the default socket → "
             "`/run/pannier/admin.sock`). Environment: PANNIER_ADMIN_SOCKET.");
   keys.Mode("listen.admin.mode", &listen.admin.mode, "Its permissions.");
+  AddPeers(keys, "listen.admin", listen.admin);
   keys.Text(
       "listen.admin.address", &listen.admin_address,
       "Admin API over TCP as well, always with mutual TLS, such as `0.0.0.0:9465`; a port left "
@@ -36,19 +64,7 @@ void AddListen(Schema& keys, ListenConfig& listen) {
   keys.Texts("listen.admin.allowedNames", &listen.admin_names,
              "Who may come in: DNS or URI names of client certificates, or common names of those "
              "that have neither; others get 403. Empty: whoever the CA signed.");
-  keys.Text("listen.tcp.address", &listen.tcp.address,
-            "Chroma API over TCP, such as `127.0.0.1:8000`; empty: off. Beyond loopback only with "
-            "tokenFile and tls. Port 0 takes any free one and says it in the log.");
-  keys.Path("listen.tcp.tokenFile", &listen.tcp.token_file,
-            "Tokens that data listeners ask for, the Unix socket too; empty: none. "
-            "docs/formats/tokens.md.");
-  keys.Path("listen.tcp.tls.certFile", &listen.tcp.tls.cert_file,
-            "TLS on that address: the certificate (PEM, with what signed it); read again when it "
-            "changes. Empty: none.");
-  keys.Path("listen.tcp.tls.keyFile", &listen.tcp.tls.key_file, "The certificate's key (PEM).");
-  keys.Bool("listen.tcp.insecureAllowRemote", &listen.tcp.insecure_allow_remote,
-            "Serve an address beyond loopback without token or without TLS. The risk: whoever "
-            "reaches the port reads and deletes everything, and whoever is on the way sees it.");
+  AddTcp(keys, listen.tcp);
   keys.Text("listen.metrics.address", &listen.metrics_address,
             "`/metrics`, `/healthz` and `/readyz` over TCP, such as `0.0.0.0:9464`; empty: off.");
 }
@@ -62,6 +78,12 @@ void AddHttpLimits(Schema& keys, LimitsConfig& limits) {
                "Requests worked on at a time, which is also the number of threads that do so.");
   keys.Integer("limits.requestsQueued", &limits.requests_queued, {1, 100'000},
                "Whole requests that wait for a thread; further ones get 503 with Retry-After.");
+  keys.Integer(
+      "limits.sharePercent", &limits.share_percent, {1, 100},
+      "How much of requestsInFlight and of requestsQueued one client may have (a process, "
+      "or an address over TCP), and of requestsInFlight one store. While other clients ask too, a "
+      "third of that of a client is at work. What is above waits, then gets 429 with Retry-After; "
+      "the rest is there for others. 100: all.");
   keys.Bytes("limits.headerBytes", &limits.header_bytes, {1_KiB, 1_MiB},
              "Request line and headers; past it 431.");
   keys.Bytes("limits.bodyBytes", &limits.body_bytes, {1_KiB, 2_GiB}, "Request body; past it 413.");
@@ -110,7 +132,8 @@ void AddStores(Schema& keys, StoresConfig& stores) {
   keys.Integer("stores.maxOpen", &stores.open_max, {1, 65'536},
                "Stores open at a time; past it the least recently used idle one is closed.");
   keys.Duration("stores.idleAfter", &stores.idle_after, {seconds(1), hours(24 * 365)},
-                "A store that nobody used for so long is closed.");
+                "A store that nobody used for so long is closed. (Of a single store: "
+                "`PATCH /pannier/v1/stores/{tenant}/{database}`.)");
   keys.Integer("stores.readersPerStore", &stores.readers_per_store, {1, 256},
                "Read connections of one open store.");
   keys.Integer("stores.writesQueued", &stores.writes_queued, {1, 1'000'000},
@@ -119,8 +142,20 @@ void AddStores(Schema& keys, StoresConfig& stores) {
              "What one commit gathers from waiting writes, about.");
   keys.Bytes("stores.checkpointBytes", &stores.wal_bytes, {64_KiB, 4_GiB},
              "A write-ahead log longer than this is moved into the store's file.");
+  keys.Bool("stores.readOnly", &stores.read_only,
+            "Start in mode read-only: clients' writes get 503. `pannierctl mode normal` ends it.");
   keys.Bytes("stores.diskReserve", &stores.reserve_bytes, {0, 4_GiB},
              "Disk space kept aside so that deletions still work when the disk is full; 0: none.");
+}
+
+void AddSessions(Schema& keys, SessionsConfig& sessions) {
+  keys.Duration("sessions.timeout", &sessions.timeout, {seconds(1), hours(24 * 365)},
+                "A session of which nothing is heard for so long ends, and its temporary stores "
+                "are removed, unless it names a time-out of its own.");
+  keys.Duration("sessions.longestTimeout", &sessions.timeout_max, {seconds(1), hours(24 * 365)},
+                "The longest that one may name; longer ones are cut to it.");
+  keys.Integer("sessions.maximum", &sessions.maximum, {1, 100'000},
+               "Sessions at a time; further ones get 429.");
 }
 
 void BindS3(Schema& keys, S3Config& s3) {
@@ -174,6 +209,28 @@ void AddRecovery(Schema& keys, RecoveryConfig& recovery) {
                 "How long until an idle store is checked again.");
 }
 
+void AddData(Schema& keys, Config& config) {
+  keys.Path("dataDir", &config.data_dir, "Where all data lies; one daemon per directory.");
+  keys.Choice<BootstrapFrom>(
+      "bootstrap", &config.bootstrap,
+      {{"empty", BootstrapFrom::kEmpty}, {"latest-snapshot", BootstrapFrom::kLatestSnapshot}},
+      "What an empty data directory begins with: nothing; or what somebody "
+      "restores (an operator, or `pannierctl restore --all`), and until "
+      "then workers get 503.");
+  keys.Bool("allowReset", &config.allow_reset,
+            "Whether `POST /api/v2/reset` may delete everything. For tests.");
+  keys.Bool("coreDumps", &config.core_dumps,
+            "Whether a crash may leave a core dump: it would hold documents, vectors and keys. "
+            "false: none, and where the system insists (a pipe), one without memory.");
+}
+
+void AddOperations(Schema& keys, OperationsConfig& operations) {
+  keys.Integer("operations.parallel", &operations.parallel, {1, 16},
+               "Operations (snapshots, restores, checks, …) that run at a time.");
+  keys.Integer("operations.transfers", &operations.transfers, {1, 32},
+               "Chunks that one of them sends or fetches at a time.");
+}
+
 }  // namespace
 
 Config::Config() {
@@ -183,11 +240,13 @@ Config::Config() {
 
 Schema KeysOf(Config& config) {
   Schema keys;
-  keys.Path("dataDir", &config.data_dir, "Where all data lies; one daemon per directory.");
-  keys.Bool("allowReset", &config.allow_reset,
-            "Whether `POST /api/v2/reset` may delete everything. For tests.");
+  AddData(keys, config);
   keys.Duration("shutdownGrace", &config.shutdown_grace, {milliseconds(0), hours(1)},
                 "How long running requests may take to end after SIGTERM.");
+  keys.Path("clientsFile", &config.clients_file,
+            "For a daemon of a few processes alone: a file on which they hold a shared lock "
+            "(flock). When none does, the daemon ends, and holds the lock itself until it has "
+            "ended. Empty: it runs until it is stopped.");
   keys.Choice<LogLevel>("log.level", &config.log_level,
                         {{"debug", LogLevel::kDebug},
                          {"info", LogLevel::kInfo},
@@ -198,6 +257,7 @@ Schema KeysOf(Config& config) {
   keys.Bytes("memory.budget", &config.memory_budget, {16_MiB, 1_GiB << 14},
              "Counted memory of all stores; above it the least recently used caches are dropped.");
   AddStores(keys, config.stores);
+  AddSessions(keys, config.sessions);
   keys.Integer("index.graphThreshold", &config.index_graph_threshold, {100, 1'000'000'000},
                "Collections with fewer vectors are always searched exactly.");
   AddHttpLimits(keys, config.limits);
@@ -206,12 +266,12 @@ Schema KeysOf(Config& config) {
                                "Where snapshots go: folders on mounted volumes, or S3 buckets.",
                                BindRepository);
   AddRecovery(keys, config.recovery);
-  keys.Integer("operations.parallel", &config.operations.parallel, {1, 16},
-               "Operations (snapshots, restores, checks, …) that run at a time.");
-  keys.Integer("operations.transfers", &config.operations.transfers, {1, 32},
-               "Chunks that one of them sends or fetches at a time.");
+  AddOperations(keys, config.operations);
   keys.Bool("fallback.memory", &config.fallback_memory,
-            "Serve from memory when the data directory cannot be used. Not in this version.");
+            "Serve from memory, in mode memory, when the data directory cannot be used at start: "
+            "all that is written is lost when the process ends. docs/modes.md.");
+  keys.Path("fallback.directory", &config.fallback_directory,
+            "Where that memory is: a tmpfs, whose size is the limit.");
   return keys;
 }
 

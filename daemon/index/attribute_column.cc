@@ -62,17 +62,18 @@ void AttributeColumn::Values<T>::Merge(std::vector<std::pair<T, uint32_t>>* fres
 }
 
 template <typename T>
-void AttributeColumn::Values<T>::AddRange(size_t begin, size_t end, RowBits* found) const {
-  for (size_t i = begin; i < end; ++i) {
+uint64_t AttributeColumn::Values<T>::AddRange(size_t begin, size_t end, RowBits* found) const {
+  for (size_t i = begin; i < end && found != nullptr; ++i) {
     if (rows[i] < found->rows()) found->Set(rows[i]);  // newer than who asks
   }
+  return end - begin;
 }
 
 template <typename T>
-void AttributeColumn::Values<T>::AddEqual(const T& value, RowBits* found) const {
+uint64_t AttributeColumn::Values<T>::AddEqual(const T& value, RowBits* found) const {
   const auto [begin, end] = std::equal_range(values.begin(), values.end(), value, std::less<T>());
-  AddRange(static_cast<size_t>(begin - values.begin()), static_cast<size_t>(end - values.begin()),
-           found);
+  return AddRange(static_cast<size_t>(begin - values.begin()),
+                  static_cast<size_t>(end - values.begin()), found);
 }
 
 namespace {
@@ -123,21 +124,25 @@ void AttributeColumn::Side::Merge(Fresh* fresh) {
   strings.Merge(&fresh->strings);
 }
 
-void AttributeColumn::Side::AddOne(const model::Scalar& operand, const StringDictionary& strings_of,
-                                   RowBits* found) const {
+uint64_t AttributeColumn::Side::AddOne(const model::Scalar& operand,
+                                       const StringDictionary& strings_of, RowBits* found) const {
+  uint64_t added = 0;
   if (const bool* boolean = std::get_if<bool>(&operand)) {
-    booleans.AddEqual(*boolean ? 1 : 0, found);
+    added += booleans.AddEqual(*boolean ? 1 : 0, found);
   } else if (const int64_t* integer = std::get_if<int64_t>(&operand)) {
-    integers.AddEqual(*integer, found);
+    added += integers.AddEqual(*integer, found);
     const auto real = static_cast<double>(*integer);
-    if (CompareExactly(*integer, real) == 0) reals.AddEqual(real, found);
+    if (CompareExactly(*integer, real) == 0) added += reals.AddEqual(real, found);
   } else if (const double* real = std::get_if<double>(&operand)) {
-    if (std::isnan(*real)) return;
-    if (const std::optional<int64_t> whole = AsInteger(*real)) integers.AddEqual(*whole, found);
-    reals.AddEqual(*real, found);
+    if (std::isnan(*real)) return 0;
+    if (const std::optional<int64_t> whole = AsInteger(*real)) {
+      added += integers.AddEqual(*whole, found);
+    }
+    added += reals.AddEqual(*real, found);
   } else if (const auto* entry = strings_of.Find(std::get<std::string>(operand))) {
-    strings.AddEqual(entry, found);
+    added += strings.AddEqual(entry, found);
   }
+  return added;
 }
 
 // Asks about each distinct value once.
@@ -158,13 +163,15 @@ void AttributeColumn::Side::AddAll(const ScalarSet& set, RowBits* found) const {
       [](const StringDictionary::Entry* v) { return CellValue{.string = v}; });
 }
 
-void AttributeColumn::Side::Add(std::span<const model::Scalar> operands, const ScalarSet& set,
-                                const StringDictionary& strings_of, RowBits* found) const {
+uint64_t AttributeColumn::Side::Add(std::span<const model::Scalar> operands, const ScalarSet& set,
+                                    const StringDictionary& strings_of, RowBits* found) const {
   if (operands.size() * kLookUpCost > count()) {
-    AddAll(set, found);
-    return;
+    if (found != nullptr) AddAll(set, found);
+    return count();
   }
-  for (const model::Scalar& operand : operands) AddOne(operand, strings_of, found);
+  uint64_t added = 0;
+  for (const model::Scalar& operand : operands) added += AddOne(operand, strings_of, found);
+  return added;
 }
 
 // --- the column ---
@@ -195,29 +202,29 @@ uint64_t AttributeColumn::bytes() const {
   return sizeof(*this) + scalars_.bytes() + elements_.bytes();
 }
 
-void AttributeColumn::AddScalars(std::span<const model::Scalar> operands, const ScalarSet& set,
-                                 const StringDictionary& strings, RowBits* found) const {
-  scalars_.Add(operands, set, strings, found);
+uint64_t AttributeColumn::AddScalars(std::span<const model::Scalar> operands, const ScalarSet& set,
+                                     const StringDictionary& strings, RowBits* found) const {
+  return scalars_.Add(operands, set, strings, found);
 }
 
-void AttributeColumn::AddArrays(std::span<const model::Scalar> operands, const ScalarSet& set,
-                                const StringDictionary& strings, RowBits* found) const {
-  elements_.Add(operands, set, strings, found);
+uint64_t AttributeColumn::AddArrays(std::span<const model::Scalar> operands, const ScalarSet& set,
+                                    const StringDictionary& strings, RowBits* found) const {
+  return elements_.Add(operands, set, strings, found);
 }
 
-void AttributeColumn::AddCompared(FilterOp comparison, const model::Scalar& operand,
-                                  RowBits* found) const {
+uint64_t AttributeColumn::AddCompared(FilterOp comparison, const model::Scalar& operand,
+                                      RowBits* found) const {
   const int64_t* integer = std::get_if<int64_t>(&operand);
   const double* real = std::get_if<double>(&operand);
-  if (integer == nullptr && (real == nullptr || std::isnan(*real))) return;
+  if (integer == nullptr && (real == nullptr || std::isnan(*real))) return 0;
   const auto integers = RangeOf(scalars_.integers.values, comparison, [&](int64_t value) {
     return integer != nullptr ? Order(value, *integer) : CompareExactly(value, *real);
   });
-  scalars_.integers.AddRange(integers.first, integers.second, found);
+  const uint64_t added = scalars_.integers.AddRange(integers.first, integers.second, found);
   const auto reals = RangeOf(scalars_.reals.values, comparison, [&](double value) {
     return integer != nullptr ? -CompareExactly(*integer, value) : Order(value, *real);
   });
-  scalars_.reals.AddRange(reals.first, reals.second, found);
+  return added + scalars_.reals.AddRange(reals.first, reals.second, found);
 }
 
 }  // namespace pannier::index

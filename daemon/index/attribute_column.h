@@ -29,14 +29,17 @@ class AttributeColumn {
   // About what one row with a value costs.
   static constexpr uint64_t kRowBytes = sizeof(int64_t) + sizeof(uint32_t);
 
+  // Each returns how many rows it adds, or more; with no `found` nothing is added, and that is told
+  // by a few look-ups.
   // Adds the rows whose scalar is one of `operands` (`set` is the same, ready to be asked).
-  void AddScalars(std::span<const model::Scalar> operands, const ScalarSet& set,
-                  const StringDictionary& strings, RowBits* found) const;
+  uint64_t AddScalars(std::span<const model::Scalar> operands, const ScalarSet& set,
+                      const StringDictionary& strings, RowBits* found) const;
   // Adds the rows whose array holds one of them.
-  void AddArrays(std::span<const model::Scalar> operands, const ScalarSet& set,
-                 const StringDictionary& strings, RowBits* found) const;
+  uint64_t AddArrays(std::span<const model::Scalar> operands, const ScalarSet& set,
+                     const StringDictionary& strings, RowBits* found) const;
   // Adds the rows whose scalar number is greater (kGt) and so on than `operand`.
-  void AddCompared(model::FilterOp comparison, const model::Scalar& operand, RowBits* found) const;
+  uint64_t AddCompared(model::FilterOp comparison, const model::Scalar& operand,
+                       RowBits* found) const;
 
  private:
   // Ascending by value; rows in no particular order beyond that.
@@ -49,8 +52,8 @@ class AttributeColumn {
       return values.capacity() * kValueBytes + rows.capacity() * sizeof(uint32_t);
     }
     void Merge(std::vector<std::pair<T, uint32_t>>* fresh);
-    void AddRange(size_t begin, size_t end, RowBits* found) const;
-    void AddEqual(const T& value, RowBits* found) const;
+    uint64_t AddRange(size_t begin, size_t end, RowBits* found) const;
+    uint64_t AddEqual(const T& value, RowBits* found) const;
   };
   struct Fresh;
   struct Side {
@@ -61,10 +64,10 @@ class AttributeColumn {
     uint64_t bytes() const;
     uint64_t count() const;
     void Merge(Fresh* fresh);
-    void Add(std::span<const model::Scalar> operands, const ScalarSet& set,
-             const StringDictionary& strings, RowBits* found) const;
-    void AddOne(const model::Scalar& operand, const StringDictionary& strings,
-                RowBits* found) const;
+    uint64_t Add(std::span<const model::Scalar> operands, const ScalarSet& set,
+                 const StringDictionary& strings, RowBits* found) const;
+    uint64_t AddOne(const model::Scalar& operand, const StringDictionary& strings,
+                    RowBits* found) const;
     void AddAll(const ScalarSet& set, RowBits* found) const;
   };
 

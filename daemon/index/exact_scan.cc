@@ -28,18 +28,17 @@ namespace {
 // and its most promising rows tighten the limit for the others.
 class CodedScan {
  public:
-  CodedScan(const VectorRows& rows, const QueryDistance& distance, TopK* top)
-      : rows_(rows), codes_(*rows.codes()), distance_(distance), top_(*top) {}
+  CodedScan(const VectorRows& rows, std::span<const ScanTarget> targets)
+      : rows_(rows), codes_(*rows.codes()), targets_(targets) {}
 
+  // Codes of rows that lie apart come slowly: they are on their way while others are gathered.
   void Add(uint32_t row) {
+    codes_.Prefetch(row);
     block_[size_++] = row;
     if (size_ == kBlock) Flush();
   }
-  // Call once after the last Add(). Returns how many distances were computed.
-  uint64_t Finish() {
-    Flush();
-    return computed_;
-  }
+  // Call once after the last Add().
+  void Finish() { Flush(); }
 
  private:
   static constexpr size_t kBlock = Codes::kManyMax;
@@ -50,28 +49,32 @@ class CodedScan {
   };
 
   void Flush() {
+    for (const ScanTarget& target : targets_) Weigh(target);
+    size_ = 0;
+  }
+
+  void Weigh(const ScanTarget& target) {
+    const QueryDistance& distance = *target.distance;
+    TopK& top = *target.top;
     size_t count = 0;
-    const float limit = top_.limit();
-    codes_.LowerBounds(distance_.coded(), {block_.data(), size_}, bounds_.data());
+    const float limit = top.limit();
+    codes_.LowerBounds(distance.coded(), {block_.data(), size_}, bounds_.data());
     for (size_t i = 0; i < size_; ++i) {
       if (bounds_[i] <= limit) candidates_[count++] = {bounds_[i], block_[i]};
     }
-    computed_ += size_;
-    size_ = 0;
+    *target.computed += size_;
     std::sort(candidates_.begin(), candidates_.begin() + count);
-    for (size_t i = 0; i < count && candidates_[i].bound <= top_.limit(); ++i) {
+    for (size_t i = 0; i < count && candidates_[i].bound <= top.limit(); ++i) {
       const uint32_t row = candidates_[i].row;
-      top_.Offer({rows_.versions().RecordOf(row), distance_(row)});
-      ++computed_;
+      top.Offer({rows_.versions().RecordOf(row), distance(row)});
+      ++*target.computed;
     }
   }
 
   const VectorRows& rows_;
   const Codes& codes_;
-  const QueryDistance& distance_;
-  TopK& top_;
+  const std::span<const ScanTarget> targets_;
   size_t size_ = 0;
-  uint64_t computed_ = 0;
   std::array<uint32_t, kBlock> block_;
   std::array<float, kBlock> bounds_;
   std::array<Candidate, kBlock> candidates_;
@@ -79,24 +82,23 @@ class CodedScan {
 
 }  // namespace
 
-uint64_t ScanRows(const VectorRows& rows, const VersionedRows::Look& look, uint32_t begin,
-                  const RecordSet* allowed, const QueryDistance& distance, TopK* top) {
-  CodedScan scan(rows, distance, top);
+void ScanRows(const VectorRows& rows, const VersionedRows::Look& look, uint32_t begin,
+              const RecordBits* allowed, std::span<const ScanTarget> targets) {
+  CodedScan scan(rows, targets);
   rows.versions().ForEachVisible(look, begin, [&](uint32_t row, RecordNumber record) {
     if (allowed == nullptr || allowed->Contains(record)) scan.Add(row);
   });
-  return scan.Finish();
+  scan.Finish();
 }
 
-uint64_t ScanAllowed(const VectorRows& rows, const VersionedRows::Look& look,
-                     const RecordSet& allowed, const QueryDistance& distance, TopK* top) {
-  CodedScan scan(rows, distance, top);
-  allowed.ForEach([&](RecordNumber record) {
+void ScanAllowed(const VectorRows& rows, const VersionedRows::Look& look, const RecordSet& allowed,
+                 std::span<const ScanTarget> targets) {
+  CodedScan scan(rows, targets);
+  for (const RecordNumber record : allowed.ToVector()) {
     const uint32_t row = rows.versions().Find(look, record);
     if (row != kNoRow) scan.Add(row);
-    return true;
-  });
-  return scan.Finish();
+  }
+  scan.Finish();
 }
 
 }  // namespace pannier::index

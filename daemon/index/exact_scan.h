@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
+#include "daemon/index/record_bits.h"
 #include "daemon/index/vector_index.h"
 #include "daemon/index/vector_rows.h"
 
@@ -35,16 +37,23 @@ class TopK {
   std::vector<Neighbor> heap_;  // the farthest on top
 };
 
+// One of the queries that a scan serves. Lifetime: what it points to outlives the scan.
+struct ScanTarget {
+  const QueryDistance* distance;
+  TopK* top;
+  uint64_t* computed;  // grows by the distances, by codes or by floats, that were computed
+};
+
 // Both scans read the codes of all their rows, and the floats of those only that the codes' bound
-// cannot rule out: the answer is the same as if all floats had been read. They return how many
-// distances, by codes or by floats, were computed.
+// cannot rule out: the answer is the same as if all floats had been read. Rows are found once and
+// their codes brought near once, whatever the number of queries.
 
 // Offers all visible rows from `begin` on, of allowed records only when `allowed` is given.
-uint64_t ScanRows(const VectorRows& rows, const VersionedRows::Look& look, uint32_t begin,
-                  const RecordSet* allowed, const QueryDistance& distance, TopK* top);
+void ScanRows(const VectorRows& rows, const VersionedRows::Look& look, uint32_t begin,
+              const RecordBits* allowed, std::span<const ScanTarget> targets);
 // Offers the visible rows of the allowed records, found one by one: what ScanRows from 0 finds, at
 // a cost that depends on the set alone.
-uint64_t ScanAllowed(const VectorRows& rows, const VersionedRows::Look& look,
-                     const RecordSet& allowed, const QueryDistance& distance, TopK* top);
+void ScanAllowed(const VectorRows& rows, const VersionedRows::Look& look, const RecordSet& allowed,
+                 std::span<const ScanTarget> targets);
 
 }  // namespace pannier::index

@@ -108,6 +108,11 @@ class CompiledFilter {
   static Sets DecideBranch(const Node& node, const Source& from, const RowBits* among);
   static Sets DecideDocument(const Node& node, const Source& from);
   static RowBits FindCells(const Node& node, const Source& from, const RowBits* among);
+  // About how many rows may pass, by looking at columns only; `from.end` where none tells.
+  static uint64_t Estimate(const Node& node, const Source& from);
+  static uint64_t AddFromColumn(const Node& node, const Source& from, const AttributeColumn& column,
+                                RowBits* found);
+  static std::vector<const Node*> InOrder(const Node& node, const Source& from);
 
   Node root_;
 };

@@ -21,6 +21,7 @@
 
 #include "daemon/index/codes.h"
 #include "daemon/index/graph_links.h"
+#include "daemon/index/graph_walk.h"
 #include "daemon/model/collection.h"
 #include "lib/core/result.h"
 
@@ -50,6 +51,19 @@ class Graph {
   // About `ef` nodes near the query with their distances by codes, ascending. Returns how many
   // distances were computed.
   uint64_t Search(const CodedQuery& query, uint32_t ef, std::vector<Candidate>* found) const;
+
+  // The same among nodes that a test allows: over others, but not into them.
+  struct Among {
+    uint32_t ef = 0;
+    uint64_t budget = 0;   // distances that may be computed
+    double share_min = 0;  // of the nodes near the query, those that must be allowed at least
+  };
+  struct Walked {
+    WalkEnd end = WalkEnd::kDone;  // else `found` is not to be trusted
+    uint64_t computed = 0;
+  };
+  Walked SearchAmong(const CodedQuery& query, const NodeTest& test, const Among& among,
+                     std::vector<Candidate>* found) const;
 
   uint32_t size() const { return size_; }  // nodes
   const std::shared_ptr<const Codes>& codes() const { return codes_; }

@@ -8,6 +8,10 @@ namespace {
 // How many nodes' codes are on their way while one group's distances are computed.
 constexpr size_t kAhead = 8;
 constexpr size_t kGroup = 4;
+// A step of a filtered walk goes over at most so many nodes that are not allowed, and over no more
+// of them once it has met so many that are: most of what it would meet then was met before.
+constexpr size_t kBridgesMax = 32;
+constexpr size_t kEnough = 32;
 
 }  // namespace
 
@@ -56,6 +60,15 @@ size_t GraphWalk::Insert(Candidate candidate, size_t ef) {
   return static_cast<size_t>(pool_.insert(at, candidate) - pool_.begin());
 }
 
+size_t GraphWalk::Take(const Codes& codes, const CodedQuery& query, size_t ef) {
+  ComputeDistances(codes, query);
+  size_t first = ef;
+  for (size_t i = 0; i < fresh_.size(); ++i) {
+    first = std::min(first, Insert({distances_[i], fresh_[i]}, ef));
+  }
+  return first;
+}
+
 std::span<const Candidate> GraphWalk::Explore(const GraphLinks& links, const Codes& codes,
                                               const CodedQuery& query, Candidate from,
                                               uint32_t level, uint32_t ef) {
@@ -81,15 +94,122 @@ std::span<const Candidate> GraphWalk::Explore(const GraphLinks& links, const Cod
     if (next + 1 < pool_.size()) {
       __builtin_prefetch(links.List(pool_[next + 1].node & ~kExpanded, level).data());
     }
-    ComputeDistances(codes, query);
-    size_t first = next + 1;
-    for (size_t i = 0; i < fresh_.size(); ++i) {
-      first = std::min(first, Insert({distances_[i], fresh_[i]}, ef));
-    }
-    next = first;
+    next = std::min(next + 1, Take(codes, query, ef));
   }
   for (Candidate& candidate : pool_) candidate.node &= ~kExpanded;
   return pool_;
+}
+
+// Finds allowed nodes for a walk to take: each node is tested once, and given out once.
+class GraphWalk::Allowed {
+ public:
+  Allowed(GraphWalk& walk, const GraphLinks& links, const NodeTest& test)
+      : walk_(walk), links_(links), test_(test) {
+    walk_.visited_.assign(links.limit() / 64 + 1, 0);
+    walk_.blocked_.assign(links.limit() / 64 + 1, 0);
+  }
+
+  // Of the neighbours of `node`: adds those that are allowed to what is fresh.
+  void AddNeighbors(uint32_t node) {
+    Gather(node, false);
+    for (const uint32_t neighbor : walk_.untested_) {
+      if (Allows(neighbor)) Add(neighbor);
+    }
+  }
+  // The same, and over those that are not allowed, until there is enough.
+  void AddNear(uint32_t node) {
+    walk_.bridges_.clear();
+    Gather(node, true);
+    for (const uint32_t neighbor : walk_.untested_) {
+      if (Allows(neighbor)) {
+        Add(neighbor);
+      } else {
+        PrefetchLinks(neighbor);
+        walk_.bridges_.push_back(neighbor);
+      }
+    }
+    const size_t most = std::min(walk_.bridges_.size(), kBridgesMax);
+    for (size_t i = 0; i < most && walk_.fresh_.size() < kEnough; ++i) {
+      walk_.Visit(walk_.bridges_[i]);
+      AddNeighbors(walk_.bridges_[i]);
+    }
+  }
+  bool Allows(uint32_t node) {
+    uint64_t& word = walk_.blocked_[node / 64];
+    const uint64_t bit = uint64_t{1} << (node % 64);
+    if ((word & bit) != 0) return false;
+    ++tested_;
+    if (test_.Allows(node)) return true;
+    word |= bit;
+    ++refused_;
+    return false;
+  }
+  bool IsSparse(double share_min) const {
+    return static_cast<double>(tested_ - refused_) < share_min * static_cast<double>(tested_);
+  }
+
+ private:
+  // The neighbours that were neither taken nor bridges yet.
+  void Gather(uint32_t node, bool with_blocked) {
+    walk_.untested_.clear();
+    for (const uint32_t neighbor : links_.List(node, 0)) {
+      if (neighbor == kNoNode) break;
+      if (IsVisited(neighbor) || (!with_blocked && IsBlocked(neighbor))) continue;
+      test_.Prefetch(neighbor);
+      walk_.untested_.push_back(neighbor);
+    }
+  }
+  bool IsBlocked(uint32_t node) const {
+    return (walk_.blocked_[node / 64] >> (node % 64) & 1) != 0;
+  }
+  bool IsVisited(uint32_t node) const {
+    return (walk_.visited_[node / 64] >> (node % 64) & 1) != 0;
+  }
+  void Add(uint32_t node) {
+    walk_.Visit(node);
+    walk_.fresh_.push_back(node);
+  }
+  void PrefetchLinks(uint32_t node) const {
+    const uint32_t* list = links_.List(node, 0).data();
+    for (size_t i = 0; i < links_.base_max(); i += 16) __builtin_prefetch(list + i);
+  }
+
+  GraphWalk& walk_;
+  const GraphLinks& links_;
+  const NodeTest& test_;
+  uint64_t tested_ = 0, refused_ = 0;
+};
+
+WalkEnd GraphWalk::ExploreAllowed(const GraphLinks& links, const Codes& codes,
+                                  const CodedQuery& query, const NodeTest& test, uint32_t ef,
+                                  double share_min, uint64_t computed_max) {
+  seeds_.swap(pool_);
+  pool_.clear();
+  pool_.reserve(ef);
+  Allowed allowed(*this, links, test);
+  for (const Candidate& seed : seeds_) {
+    Visit(seed.node);
+    if (allowed.Allows(seed.node)) Insert(seed, ef);
+  }
+  fresh_.clear();
+  for (const Candidate& seed : seeds_) allowed.AddNeighbors(seed.node);
+  if (allowed.IsSparse(share_min)) return WalkEnd::kSparse;
+  Take(codes, query, ef);
+  for (size_t next = 0; next < pool_.size();) {
+    Candidate& candidate = pool_[next];
+    if ((candidate.node & kExpanded) != 0) {
+      ++next;
+      continue;
+    }
+    if (computed_ > computed_max) return WalkEnd::kOverBudget;
+    const uint32_t node = candidate.node;
+    candidate.node |= kExpanded;
+    fresh_.clear();
+    allowed.AddNear(node);
+    next = std::min(next + 1, Take(codes, query, ef));
+  }
+  for (Candidate& candidate : pool_) candidate.node &= ~kExpanded;
+  return WalkEnd::kDone;
 }
 
 }  // namespace pannier::index

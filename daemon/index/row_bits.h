@@ -3,6 +3,7 @@
 // Threads: a value.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -46,6 +47,9 @@ class RowBits {
         Set(row++);
       }
     }
+  }
+  bool empty() const {
+    return std::all_of(words_.begin(), words_.end(), [](uint64_t word) { return word == 0; });
   }
   uint64_t Count() const {
     uint64_t count = 0;

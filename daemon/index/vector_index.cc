@@ -1,12 +1,13 @@
 #include "daemon/index/vector_index.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
-#include "daemon/index/exact_scan.h"
 #include "daemon/index/graph.h"
-#include "daemon/index/planner.h"
+#include "daemon/index/sealed_graph.h"
 #include "daemon/index/vector_rows.h"
+#include "daemon/index/vector_view.h"
 #include "lib/core/mutex.h"
 
 namespace pannier::index {
@@ -20,48 +21,6 @@ constexpr uint64_t kTailShare = 128;
 // With more than one in this many nodes dead, a graph is built anew rather than extended.
 constexpr uint64_t kDeadShare = 4;
 
-// A graph and what its nodes are in the rows of today. Its nodes are the rows it was built of;
-// compaction renumbers rows, and the table that it leaves here then is what is remade, not the
-// graph.
-struct SealedGraph {
-  std::shared_ptr<const Graph> graph;
-  bool renumbered = false;
-  std::vector<uint32_t> row_of;  // if renumbered: by node; kNoRow when compaction dropped the row
-  uint32_t covered = 0;  // rows below are in the graph or were dead when they could have entered;
-                         // others are the tail
-  Sequence valid_from = 0;  // rows dead at this sequence may have been left out
-  uint64_t lost = 0;        // nodes without a row
-
-  uint32_t RowOf(uint32_t node) const { return renumbered ? row_of[node] : node; }
-  // Nodes that died, and, at worst, dead rows of the tail.
-  uint64_t DeadAt(const VersionedRows::Look& look) const {
-    const uint64_t never_nodes = renumbered ? 0 : covered - graph->size();
-    const uint64_t dead = look.end - look.live;
-    return dead - std::min(dead, never_nodes) + lost;
-  }
-};
-
-using RowRemap = std::vector<uint32_t>;  // old row → new row or kNoRow
-
-SealedGraph Renumber(const SealedGraph& old, const RowRemap& remap) {
-  SealedGraph sealed{old.graph, true, {}, 0, old.valid_from, 0};
-  sealed.row_of.resize(old.graph->links().limit(), kNoRow);
-  uint64_t kept = 0;
-  for (uint32_t node = 0; node < sealed.row_of.size(); ++node) {
-    const uint32_t row = old.RowOf(node);
-    if (row == kNoRow) continue;
-    sealed.row_of[node] = remap[row];
-    kept += remap[row] != kNoRow ? 1 : 0;
-  }
-  // Rows that never were nodes were dead, so compaction kept none of them.
-  sealed.lost = old.graph->size() - std::min<uint64_t>(kept, old.graph->size());
-  // Compaction keeps the order of rows, so what was covered is still a prefix.
-  const auto end = remap.begin() + old.covered;
-  sealed.covered = static_cast<uint32_t>(
-      std::count_if(remap.begin(), end, [](uint32_t row) { return row != kNoRow; }));
-  return sealed;
-}
-
 std::vector<uint32_t> VisibleRows(const VectorRows& rows, const VersionedRows::Look& look,
                                   uint32_t begin) {
   std::vector<uint32_t> visible;
@@ -71,122 +30,6 @@ std::vector<uint32_t> VisibleRows(const VectorRows& rows, const VersionedRows::L
 }
 
 }  // namespace
-
-struct VectorIndex::View::Pinned {
-  std::shared_ptr<const VectorRows> rows;
-  std::shared_ptr<VectorRows> fillable;       // the same, for who fills in floats
-  std::shared_ptr<const SealedGraph> sealed;  // may be null
-  VersionedRows::Look look;
-  uint32_t graph_threshold = 0;
-
-  // `codable`: codes say something about the query.
-  PlanChoice Choose(const SearchRequest& request, bool codable, SearchReport* report) const;
-  uint64_t ScanAll(const SearchRequest& request, const QueryDistance& distance, TopK* top) const;
-  // False when what the walk found is too little to be trusted; `top` is then of no use.
-  bool WalkGraph(const SearchRequest& request, uint32_t ef, const QueryDistance& distance,
-                 TopK* top, uint64_t* computed) const;
-  // The walk's nodes that may be returned, still ascending by codes' distances, as rows of today.
-  void KeepAllowed(const RecordSet* allowed, std::vector<Candidate>* found) const;
-  uint64_t Rerank(std::span<const Candidate> found, const QueryDistance& distance, TopK* top) const;
-};
-
-PlanChoice VectorIndex::View::Pinned::Choose(const SearchRequest& request, bool codable,
-                                             SearchReport* report) const {
-  PlanInput input;
-  input.live = look.live;
-  input.candidates = request.allowed ? std::min(request.allowed->Count(), look.live) : look.live;
-  input.k = request.k;
-  input.ef_search = request.ef_search;
-  input.graph_threshold = graph_threshold;
-  input.has_graph = sealed != nullptr && look.at >= sealed->valid_from && codable;
-  if (input.has_graph) {
-    input.graph_nodes = sealed->graph->size();
-    input.tail = look.end - std::min(look.end, sealed->covered);
-  }
-  const PlanChoice choice = ChoosePlan(input);
-  report->candidates = input.candidates;
-  report->graph_nodes = input.graph_nodes;
-  report->tail = input.tail;
-  report->ef = choice.ef;
-  report->why = choice.why;
-  return choice;
-}
-
-uint64_t VectorIndex::View::Pinned::ScanAll(const SearchRequest& request,
-                                            const QueryDistance& distance, TopK* top) const {
-  if (request.allowed != nullptr) {
-    return ScanAllowed(*rows, look, *request.allowed, distance, top);
-  }
-  return ScanRows(*rows, look, 0, nullptr, distance, top);
-}
-
-void VectorIndex::View::Pinned::KeepAllowed(const RecordSet* allowed,
-                                            std::vector<Candidate>* found) const {
-  size_t kept = 0;
-  for (const Candidate& candidate : *found) {
-    const uint32_t row = sealed->RowOf(candidate.node);
-    if (row == kNoRow || !rows->versions().Visible(look, row)) continue;
-    if (allowed != nullptr && !allowed->Contains(rows->versions().RecordOf(row))) continue;
-    (*found)[kept++] = {candidate.distance, row};
-  }
-  found->resize(kept);
-}
-
-// Distances by codes rank well but not exactly: floats decide among those that codes leave in
-// doubt.
-uint64_t VectorIndex::View::Pinned::Rerank(std::span<const Candidate> found,
-                                           const QueryDistance& distance, TopK* top) const {
-  const Codes& codes = *rows->codes();
-  uint64_t computed = 0;
-  for (size_t i = 0; i < found.size(); ++i) {
-    if (i + 2 < found.size()) distance.Prefetch(found[i + 2].node);
-    const uint32_t row = found[i].node;
-    if (found[i].distance - codes.Doubt(distance.coded(), row) > top->limit()) break;
-    top->Offer({rows->versions().RecordOf(row), distance(row)});
-    ++computed;
-  }
-  return computed;
-}
-
-bool VectorIndex::View::Pinned::WalkGraph(const SearchRequest& request, uint32_t ef,
-                                          const QueryDistance& distance, TopK* top,
-                                          uint64_t* computed) const {
-  thread_local std::vector<Candidate> found;
-  *computed += sealed->graph->Search(distance.coded(), ef, &found);
-  KeepAllowed(request.allowed, &found);
-  // The walk was wide enough to meet ef_search allowed nodes if these were spread evenly. They are
-  // not when a filter goes with the vectors, and the few met on the way to where the query lies
-  // need not be the nearest.
-  if (request.allowed != nullptr && found.size() < std::max(request.k, request.ef_search / 2)) {
-    return false;
-  }
-  *computed += Rerank(found, distance, top);
-  *computed += ScanRows(*rows, look, sealed->covered, request.allowed, distance, top);
-  return top->full();
-}
-
-std::vector<Neighbor> VectorIndex::View::Search(const SearchRequest& request,
-                                                SearchReport* report) const {
-  const Pinned& in = *pinned_;
-  SearchReport done;
-  std::vector<Neighbor> found;
-  if (request.k > 0 && in.look.live > 0) {
-    const QueryDistance distance(*in.rows, request.query, request.floats);
-    const PlanChoice choice = in.Choose(request, std::isfinite(distance.coded().head.error), &done);
-    TopK top(request.k);
-    if (choice.use_graph &&
-        in.WalkGraph(request, choice.ef, distance, &top, &done.distances_computed)) {
-      done.plan = SearchReport::Plan::kGraph;
-    } else {
-      if (choice.use_graph) done.why = "the walk met too few that may be returned";
-      top = TopK(request.k);
-      done.distances_computed += in.ScanAll(request, distance, &top);
-    }
-    found = top.Take();
-  }
-  if (report != nullptr) *report = done;
-  return found;
-}
 
 bool VectorIndex::View::IsOf(VectorSource& floats) const {
   constexpr uint32_t kSamples = 16;
@@ -232,6 +75,9 @@ class VectorIndex::Impl {
   Status Save(Sequence at, ByteSink& sink) const;
   Status Load(Sequence at, ByteSource& source);
   bool WantsFloats() const;
+  bool HasFloats() const {
+    return has_floats_.load(std::memory_order_relaxed) || Pin()->rows->loaded() == 0;
+  }
 
  private:
   std::shared_ptr<VectorRows> FreshRows() const {
@@ -241,6 +87,8 @@ class VectorIndex::Impl {
                            std::stop_token stop) const;
 
   const Options options_;
+  // That every loaded row which is alive has its floats: asked every second, and never undone.
+  mutable std::atomic<bool> has_floats_{false};
   std::shared_ptr<VectorRows> writer_rows_;  // the writer's; the same as rows_
 
   mutable Mutex mutex_;  // held for copies of pointers only, and for the renumbering of a graph
@@ -295,11 +143,12 @@ bool VectorIndex::Impl::Compact() {
 bool VectorIndex::Impl::WantsFloats() const {
   const std::shared_ptr<View::Pinned> now = Pin();
   const VectorRows& rows = *now->rows;
-  if (rows.loaded() == 0) return false;
+  if (rows.loaded() == 0 || has_floats_.load(std::memory_order_relaxed)) return false;
   const VersionedRows::Look look = rows.versions().Last();
   for (uint32_t row = 0; row < rows.loaded(); ++row) {
     if (!rows.HasFloats(row) && rows.versions().Visible(look, row)) return true;
   }
+  has_floats_.store(true, std::memory_order_relaxed);  // rows only die
   return false;
 }
 
@@ -407,6 +256,8 @@ bool VectorIndex::WantsGraph() const { return impl_->WantsGraph(); }
 Status VectorIndex::BuildGraph(std::stop_token stop) { return impl_->BuildGraph(std::move(stop)); }
 
 bool VectorIndex::WantsFloats() const { return impl_->WantsFloats(); }
+
+bool VectorIndex::HasFloats() const { return impl_->HasFloats(); }
 
 bool VectorIndex::IsSavable() const {
   const std::shared_ptr<View::Pinned> now = impl_->Pin();

@@ -4,12 +4,9 @@
 // born at and the one it died at. A search at sequence S sees the slots with born <= S < died, so a
 // reader needs no lock and no copy, and a writer may apply a commit before it is durable: nobody
 // reads at its sequence until SQLite says it is there. An upsert is a dead slot and a fresh one. A
-// graph (hnswlib) over the slots below some count is built off to the side and published whole by
-// one pointer; slots behind it (the tail) are scanned. Dead slots are dropped by Compact(), which
-// makes a new core beside the old one; readers that hold the old core keep it.
-//
-// This is the contract the engine grows behind: quantised codes, own graph, persistence and the
-// planner replace the inside (see docs/architecture.md), not the calls.
+// graph (sealed_graph.h) over the slots below some count is built off to the side and published
+// whole by one pointer; slots behind it (the tail) are scanned. Dead slots are dropped by
+// Compact(), which makes a new core beside the old one; readers that hold the old core keep it.
 //
 // Threads: writer calls (Put, Remove, Commit, Abort, Compact) from one thread at a time; everything
 // else from any thread at any time. Lifetime: owned by shared_ptr; a View keeps what it needs
@@ -25,13 +22,14 @@
 #include <vector>
 
 #include "daemon/index/byte_stream.h"
+#include "daemon/index/planner.h"
 #include "daemon/index/record_set.h"
 #include "daemon/model/collection.h"
 #include "lib/core/result.h"
 
 namespace pannier::index {
 
-class VectorSource;  // vector_rows.h
+class VectorSource;  // vector_source.h
 
 struct Neighbor {
   RecordNumber record;
@@ -45,15 +43,19 @@ struct SearchRequest {
   const RecordSet* allowed = nullptr;  // only these; null: all that live
   uint32_t ef_search = 100;
   VectorSource* floats = nullptr;  // needed when the index was loaded from a saved one
+  // In place of what the planner would choose, where it is possible; for tests and benchmarks.
+  std::optional<Plan> plan = std::nullopt;
 };
 
 // What was done for one search; for metrics, logs and explain.
 struct SearchReport {
-  enum class Plan { kExact, kGraph } plan = Plan::kExact;
+  using Plan = index::Plan;
+  Plan plan = Plan::kExact;
   uint64_t distances_computed = 0;
   uint64_t candidates = 0;  // that might have been returned
   uint64_t graph_nodes = 0, tail = 0;
-  uint32_t ef = 0;  // of the walk
+  uint32_t ef = 0;         // of the walk
+  uint32_t shared_by = 0;  // searches that the scan served; 0: there was none
   const char* why = "";
 };
 
@@ -68,9 +70,15 @@ class VectorIndex {
   // A consistent look at one sequence. Cheap to copy; keeps its slots alive.
   class View {
    public:
-    // The k nearest, ascending by (distance, record). Exact when the live or allowed set is small
-    // or no graph exists; else at the graph's recall. Fewer than k only when fewer exist.
+    // The k nearest, ascending by (distance, record). Exact when the live or allowed set is small,
+    // at most a fiftieth of all is allowed, or no graph exists; else at the graph's recall. Fewer
+    // than k only when fewer exist.
     std::vector<Neighbor> Search(const SearchRequest& request, SearchReport* report) const;
+    // The same for several queries, one after the other in `queries`, that differ in nothing else
+    // (`request.query` is not used): those that come to a scan share it. One report for each.
+    std::vector<std::vector<Neighbor>> SearchMany(std::span<const float> queries,
+                                                  const SearchRequest& request,
+                                                  std::vector<SearchReport>* reports) const;
     uint64_t live() const;  // vectors at this sequence; walks nothing
     // Whether some vectors, drawn evenly, are coded here as `floats` has them. False: this index is
     // of other rows.
@@ -129,6 +137,9 @@ class VectorIndex {
   static Result<std::shared_ptr<VectorIndex>> Load(Options options, Sequence at,
                                                    ByteSource& source);
   bool WantsFloats() const;
+  // That searches at the last commit, or later, need no `floats`: cheap, and false until
+  // WantsFloats() has once found none.
+  bool HasFloats() const;
 
   // Heap bytes owned, counted not measured: slots, graph, maps.
   uint64_t memory_bytes() const;

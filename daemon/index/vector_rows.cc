@@ -12,6 +12,7 @@ namespace {
 // Within these a float product with a unit vector keeps its digits.
 constexpr double kNormMin = 1e-15;
 constexpr double kNormMax = 1e15;
+constexpr size_t kRecordsRead = 64 << 10;  // of a saved index, at a time
 
 double Norm(std::span<const float> v) {
   return std::sqrt(PreciseDot(v.data(), v.data(), v.size()));
@@ -74,8 +75,12 @@ Status VectorRows::Load(Sequence at, ByteSource& source) {
   uint32_t count = 0;
   TRY(source.ReadArray(&count, 1));
   if (count >= ChunkedArray<float>::kRowsMax) return Corruption("saved index: too many rows");
-  std::vector<RecordNumber> records(count);
-  TRY(source.ReadArray(records.data(), records.size()));
+  std::vector<RecordNumber> records;
+  while (records.size() < count) {  // as they come: the number alone is no reason to take memory
+    const size_t had = records.size();
+    records.resize(std::min<size_t>(count, had + kRecordsRead));
+    TRY(source.ReadArray(records.data() + had, records.size() - had));
+  }
   for (const RecordNumber record : records) {
     if (record == 0) {
       versions_.AppendDead(at);

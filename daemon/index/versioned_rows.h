@@ -59,6 +59,8 @@ class VersionedRows {
   bool Visible(const Look& look, uint32_t row) const {
     return row < look.end && VisibleBelowEnd(look, row);
   }
+  // Brings what Visible() and RecordOf() need nearer to the CPU.
+  void Prefetch(uint32_t row) const { __builtin_prefetch(rows_[row]); }
   // For scans that stay below look.end.
   bool VisibleBelowEnd(const Look& look, uint32_t row) const {
     return look.at < rows_[row]->died.load(std::memory_order_relaxed);

@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/operations/operation.h"
@@ -31,6 +33,8 @@ Hold AllStoresHold(bool shared);
 struct Grant {
   std::string method, key, url;
   WallTime expires;
+  std::vector<std::pair<std::string, std::string>> headers = {};  // to send with it
+  std::shared_ptr<const std::string> ca_pem = nullptr;            // who may sign the server's
 };
 struct Want {
   std::string method, key;

@@ -58,15 +58,11 @@ Executor::~Executor() { Stop(); }
 // --- start and stop ---
 
 Status Executor::Start() {
+  TRY(EndPartsThatDied());
   for (const JournalEntry& entry : TRY(journal_.Unfinished())) {
     Result<OperationPtr> operation = Load(entry);
     if (!operation.ok()) {
-      JournalEntry ended = entry;
-      ended.state = ToString(State::kFailed);
-      ended.ended = true;
-      ended.changed = clock_.Now();
-      ended.result = pannier::json::Dump({{"error", ErrorJson(operation.error())}});
-      TRY(journal_.Update(ended));
+      TRY(EndAtStart(entry, operation.error()));
       continue;
     }
     MutexLock lock(mutex_);
@@ -77,6 +73,24 @@ Status Executor::Start() {
       pthread_setname_np(pthread_self(), ("operation-" + std::to_string(i)).c_str());
       Work(stop);
     });
+  }
+  return {};
+}
+
+Status Executor::EndAtStart(JournalEntry entry, const Error& error) {
+  entry.state = ToString(State::kFailed);
+  entry.ended = true;
+  entry.changed = clock_.Now();
+  entry.result = pannier::json::Dump({{"error", ErrorJson(error)}});
+  return journal_.Update(entry);
+}
+
+// Parts of operations (PartOperation) are not taken up by themselves: what they are part of begins
+// them again, if it goes on.
+Status Executor::EndPartsThatDied() {
+  for (const JournalEntry& entry : TRY(journal_.List(options_.history))) {
+    const bool died = entry.ended && entry.state == ToString(State::kRunning);
+    if (died) TRY(EndAtStart(entry, Internal("the daemon ended meanwhile")));
   }
   return {};
 }
@@ -126,7 +140,7 @@ Result<std::optional<Executor::Submitted>> Executor::FindSame(const Request& req
 
 Result<Executor::Submitted> Executor::Submit(const Uuid& uid, std::string_view body) {
   Request request = TRY(ParseRequest(uid, body));
-  TRY(journal_.RaiseEpoch(request.epoch));
+  if (request.epoch) TRY(journal_.RaiseEpoch(*request.epoch));
   return Take(std::move(request));
 }
 
@@ -182,7 +196,8 @@ Result<std::vector<json>> Executor::List(uint32_t limit) const {
   return list;
 }
 
-Status Executor::Cancel(const Uuid& uid) {
+Status Executor::Cancel(const Uuid& uid, std::optional<uint64_t> epoch) {
+  if (epoch) TRY(journal_.RaiseEpoch(*epoch));
   OperationPtr waiting;
   {
     MutexLock lock(mutex_);
@@ -201,12 +216,14 @@ Status Executor::Cancel(const Uuid& uid) {
     TRY(Show(uid));
     return {};
   }
-  End(*waiting, State::kCancelled, DeadlineExceeded("cancelled before it began"));
+  End(*waiting, State::kCancelled, ::pannier::Conflict("cancelled before it began"));
   Leave(waiting);
   return {};
 }
 
-Status Executor::GiveGrants(const Uuid& uid, const std::vector<Grant>& grants) {
+Status Executor::GiveGrants(const Uuid& uid, const std::vector<Grant>& grants,
+                            std::optional<uint64_t> epoch) {
+  if (epoch) TRY(journal_.RaiseEpoch(*epoch));
   const OperationPtr operation = FindLive(uid);
   const Error nobody =
       pannier::Conflict("operation " + uid.ToString() + " does not wait for grants");
@@ -265,11 +282,12 @@ void Executor::Work(const std::stop_token& stop) {
     {
       MutexLock lock(mutex_);
       if (stopping_) return;
-      next = TakeNext();
-      if (!next) {
-        changed_.WaitFor(mutex_, kGlance);
-        continue;
-      }
+      if (unnoted_.empty()) next = TakeNext();
+      if (!next) changed_.WaitFor(mutex_, kGlance);
+    }
+    if (!next) {
+      NoteLeft();
+      continue;
     }
     Run(*next);
     Leave(next);
@@ -321,7 +339,9 @@ void Executor::Run(Operation& operation) {
     if (!kept.ok()) LogWarn("an operation's state was not noted").Add("error", kept.error().what);
     return;
   }
-  End(operation, cancelled && ended_early ? State::kCancelled : State::kFailed, result);
+  if (cancelled && ended_early)
+    return End(operation, State::kCancelled, ::pannier::Conflict("cancelled while it ran"));
+  End(operation, State::kFailed, result);
 }
 
 void Executor::End(Operation& operation, State state, const Result<json>& result) {
@@ -342,8 +362,13 @@ void Executor::End(Operation& operation, State state, const Result<json>& result
   entry.ended = true;
   entry.changed = now;
   const Status noted = NoteEnd(entry);
-  // It stays unfinished in the journal then, and is run again at the next start.
-  if (!noted.ok()) LogWarn("an operation's end was not noted").Add("error", noted.error().what);
+  // It stays unfinished in the journal until the disk takes notes again; when the process ends
+  // before, it is run again at the next start.
+  if (!noted.ok()) {
+    LogWarn("an operation's end is not noted yet").Add("error", noted.error().what);
+    MutexLock lock(mutex_);
+    unnoted_.push_back(entry);
+  }
   static const json kNothing;
   if (on_end_) {
     on_end_({operation.request, state, result.ok() ? *result : kNothing,
@@ -362,6 +387,21 @@ Status Executor::NoteEnd(const JournalEntry& entry) {
   const Status pruned = journal_.Prune(options_.history);  // else after the next one
   if (!pruned.ok()) LogWarn("the journal was not pruned").Add("error", pruned.error().what);
   return {};
+}
+
+// What a disk that failed for longer did not take. One at a time, by whichever thread has nothing
+// else to do.
+void Executor::NoteLeft() {
+  store::JournalEntry entry;
+  {
+    MutexLock lock(mutex_);
+    if (unnoted_.empty()) return;
+    entry = std::move(unnoted_.back());
+    unnoted_.pop_back();
+  }
+  if (journal_.Update(entry).ok()) return;
+  MutexLock lock(mutex_);
+  unnoted_.push_back(std::move(entry));
 }
 
 void Executor::Leave(const OperationPtr& operation) {

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -71,11 +72,16 @@ class Executor {
   Result<nlohmann::json> Show(const Uuid& uid) const;
   // The newest first.
   Result<std::vector<nlohmann::json>> List(uint32_t limit) const;
-  // One that waits ends at once, one that runs at its next step. Ended already: ok.
-  Status Cancel(const Uuid& uid);
-  //   kConflict         it does not work with grants, or not now
-  //   kInvalidArgument  one of them is no such URL; those before it are taken
-  Status GiveGrants(const Uuid& uid, const std::vector<Grant>& grants);
+  // One that waits ends at once, one that runs at its next step. Ended already: ok. `epoch`: of a
+  // leader, as in a request; nothing of a person, whom no leader shuts out.
+  //   kNotFound          never there, or forgotten
+  //   kPermissionDenied  its epoch is lower than one seen before
+  Status Cancel(const Uuid& uid, std::optional<uint64_t> epoch = std::nullopt);
+  //   kConflict          it does not work with grants, or not now
+  //   kInvalidArgument   one of them is no such URL; those before it are taken
+  //   kPermissionDenied  its epoch is lower than one seen before
+  Status GiveGrants(const Uuid& uid, const std::vector<Grant>& grants,
+                    std::optional<uint64_t> epoch = std::nullopt);
 
   uint32_t running() const;
   uint32_t waiting() const;
@@ -86,12 +92,15 @@ class Executor {
 
   Result<Submitted> Take(Request request) EXCLUDES(mutex_);
   Result<std::optional<Submitted>> FindSame(const Request& request) const;
+  Status EndAtStart(store::JournalEntry entry, const Error& error);
+  Status EndPartsThatDied();
   Result<OperationPtr> Load(const store::JournalEntry& entry) const;
   void Work(const std::stop_token& stop);
   OperationPtr TakeNext() REQUIRES(mutex_);
   void Run(Operation& operation);
   void End(Operation& operation, State state, const Result<nlohmann::json>& result);
   Status NoteEnd(const store::JournalEntry& entry);
+  void NoteLeft();
   void Leave(const OperationPtr& operation) EXCLUDES(mutex_);
   OperationPtr FindLive(const Uuid& uid) const EXCLUDES(mutex_);
   nlohmann::json View(const Operation& operation) const EXCLUDES(mutex_);
@@ -106,6 +115,9 @@ class Executor {
   CondVar changed_;
   std::vector<OperationPtr> live_ GUARDED_BY(mutex_);  // waiting and running, oldest first
   bool stopping_ GUARDED_BY(mutex_) = false;
+  // Ended while the disk took no notes. Not more than live at a time: none is taken until they are
+  // noted.
+  std::vector<store::JournalEntry> unnoted_ GUARDED_BY(mutex_);
   std::vector<std::jthread> threads_;
 };
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "daemon/model/names.h"
 #include "lib/core/time_text.h"
+#include "lib/json/cold.h"
 
 namespace pannier::operations {
 namespace {
@@ -11,6 +13,8 @@ using nlohmann::json;
 
 constexpr int64_t kCountMax = 1ll << 53;  // what every JSON reader keeps exactly
 constexpr size_t kTextBytesMax = 8'192;
+constexpr size_t kTextsMax = 1'000;
+constexpr size_t kUuidsMax = 1'000;
 
 std::string Listed(const std::vector<std::string_view>& words) {
   std::string text;
@@ -32,10 +36,22 @@ bool IsText(const json& value) {
   return !text.empty() && text.size() <= kTextBytesMax && text.find('\0') == std::string::npos;
 }
 
+bool IsTexts(const json& value) {
+  return value.is_array() && value.size() <= kTextsMax &&
+         std::all_of(value.begin(), value.end(), IsText);
+}
+
 bool IsCount(const json& value) {
   if (!value.is_number_integer()) return false;
   const auto number = value.get<int64_t>();
   return number >= 0 && number <= kCountMax;
+}
+
+bool IsUuids(const json& value) {
+  if (!value.is_array() || value.size() > kUuidsMax) return false;
+  return std::all_of(value.begin(), value.end(), [](const json& each) {
+    return IsText(each) && Uuid::Parse(each.get<std::string>());
+  });
 }
 
 std::optional<StoreName> StoreNameOf(const json& value) {
@@ -54,6 +70,8 @@ std::string Wanted(const json& value, const Member& member) {
   switch (member.kind) {
     case MemberKind::kText:
       return IsText(value) ? "" : "a text";
+    case MemberKind::kTexts:
+      return IsTexts(value) ? "" : "a list of at most 1000 texts";
     case MemberKind::kFlag:
       return value.is_boolean() ? "" : "true or false";
     case MemberKind::kCount:
@@ -72,6 +90,8 @@ std::string Wanted(const json& value, const Member& member) {
                                      value.get<std::string>()) != member.choices.end();
       return known ? "" : "one of " + Listed(member.choices);
     }
+    case MemberKind::kUuids:
+      return IsUuids(value) ? "" : "a list of at most 1000 UUIDs";
     case MemberKind::kObject:
       return value.is_object() ? "" : "an object";
   }
@@ -86,6 +106,16 @@ std::vector<std::string_view> NamesOf(const std::vector<Member>& members) {
 }
 
 }  // namespace
+
+Result<json> ParseObject(std::string_view body) {
+  json tree = TRY(pannier::json::ParseCold(body));
+  if (!tree.is_object()) return InvalidArgument("the body must be a JSON object");
+  return tree;
+}
+
+json TimeOrNull(const std::optional<WallTime>& time) {
+  return time ? json(FormatTime(*time)) : json(nullptr);
+}
 
 Status CheckMembers(const json& object, const std::vector<Member>& allowed,
                     const std::string& prefix) {
@@ -119,6 +149,11 @@ std::optional<std::string> TextOf(const json& object, std::string_view name) {
   return value == nullptr ? std::nullopt : std::optional(value->get<std::string>());
 }
 
+std::vector<std::string> TextsOf(const json& object, std::string_view name) {
+  const json* value = Find(object, name);
+  return value == nullptr ? std::vector<std::string>() : value->get<std::vector<std::string>>();
+}
+
 std::optional<uint64_t> CountOf(const json& object, std::string_view name) {
   const json* value = Find(object, name);
   return value == nullptr ? std::nullopt : std::optional(value->get<uint64_t>());
@@ -132,6 +167,14 @@ bool FlagOf(const json& object, std::string_view name, bool by_default) {
 std::optional<Uuid> UuidOf(const json& object, std::string_view name) {
   const json* value = Find(object, name);
   return value == nullptr ? std::nullopt : Uuid::Parse(value->get<std::string>());
+}
+
+std::vector<Uuid> UuidsOf(const json& object, std::string_view name) {
+  std::vector<Uuid> uuids;
+  const json* value = Find(object, name);
+  if (value == nullptr) return uuids;
+  for (const json& each : *value) uuids.push_back(*Uuid::Parse(each.get<std::string>()));
+  return uuids;
 }
 
 std::optional<StoreName> StoreOf(const json& object, std::string_view name) {
@@ -150,6 +193,15 @@ std::optional<StoreName> ParseStoreName(std::string_view text) {
     return std::nullopt;
   }
   return StoreName{std::string(text.substr(0, slash)), std::string(text.substr(slash + 1))};
+}
+
+Status CheckNewName(const StoreName& store, std::string_view member) {
+  const std::string prefix = "the member \"" + std::string(member) + "\": ";
+  constexpr size_t kTenantBytesMin = 3, kTenantBytesMax = 512;
+  if (store.tenant.size() < kTenantBytesMin || store.tenant.size() > kTenantBytesMax) {
+    return InvalidArgument(prefix + "a tenant's name has 3 to 512 bytes");
+  }
+  return model::CheckName(store.database, prefix);
 }
 
 std::string ToString(const StoreName& store) { return store.tenant + "/" + store.database; }

@@ -35,6 +35,14 @@ Member Required(std::string_view name, Kind kind) {
 
 Member Optional(std::string_view name, Kind kind) { return {.name = name, .kind = kind}; }
 
+// Of a repository that is reached by granted URLs.
+std::vector<Member> WithGrants(std::vector<Member> members) {
+  members.push_back(Optional("grants", Kind::kFlag));
+  members.push_back(Optional("manifests", Kind::kTexts));
+  members.push_back(Optional("repositoryID", Kind::kUuid));
+  return members;
+}
+
 std::vector<Shape> SnapshotShapes() {
   return {
       {Action::kSnapshot,
@@ -44,12 +52,9 @@ std::vector<Shape> SnapshotShapes() {
        {Choice("verification", {"Manifest", "Deep"}),
         Choice("includeIndex", {"Always", "IfClean", "Never"}), Optional("grants", Kind::kFlag),
         Optional("parentKey", Kind::kText), Optional("repositoryID", Kind::kUuid),
-        Optional("owner", Kind::kUuid)}},
-      {Action::kSnapshotVerify,
-       "snapshotVerify",
-       Need::kNone,
-       Need::kRequired,
-       {Required("snapshot", Kind::kUuid), Choice("level", {"Manifest", "Deep"})}},
+        Optional("owner", Kind::kUuid), Optional("origin", Kind::kText)}},
+      {Action::kSnapshotVerify, "snapshotVerify", Need::kNone, Need::kOptional,
+       WithGrants({Required("snapshot", Kind::kUuid), Choice("level", {"Manifest", "Deep"})})},
       {Action::kSnapshotHold,
        "snapshotHold",
        Need::kNone,
@@ -60,14 +65,12 @@ std::vector<Shape> SnapshotShapes() {
        Need::kNone,
        Need::kRequired,
        {Required("snapshot", Kind::kUuid)}},
-      {Action::kRestore,
-       "restore",
-       Need::kOptional,
-       Need::kRequired,
-       {Optional("snapshot", Kind::kUuid), Optional("sequence", Kind::kCount),
-        Optional("at", Kind::kTime), Optional("latest", Kind::kFlag), Optional("to", Kind::kStore),
-        Optional("collection", Kind::kText), Optional("all", Kind::kFlag),
-        Optional("owner", Kind::kUuid), Optional("quarantineSeconds", Kind::kCount)}},
+      {Action::kRestore, "restore", Need::kOptional, Need::kOptional,
+       WithGrants({Optional("snapshot", Kind::kUuid), Optional("sequence", Kind::kCount),
+                   Optional("at", Kind::kTime), Optional("latest", Kind::kFlag),
+                   Optional("to", Kind::kStore), Optional("collection", Kind::kText),
+                   Optional("all", Kind::kFlag), Optional("owner", Kind::kUuid),
+                   Optional("quarantineSeconds", Kind::kCount)})},
   };
 }
 
@@ -95,11 +98,8 @@ std::vector<Shape> StoreShapes() {
        Need::kNone,
        {Choice("level", {"Quick", "Full"})}},
       {Action::kRebuildIndex, "rebuildIndex", Need::kRequired, Need::kNone, {}},
-      {Action::kSalvage,
-       "salvage",
-       Need::kRequired,
-       Need::kOptional,
-       {Optional("automatic", Kind::kFlag)}},
+      {Action::kSalvage, "salvage", Need::kRequired, Need::kOptional,
+       WithGrants({Optional("automatic", Kind::kFlag)})},
       {Action::kCompact, "compact", Need::kRequired, Need::kNone, {}},
       {Action::kMerge,
        "merge",
@@ -123,7 +123,8 @@ std::vector<Shape> StoreShapes() {
        Need::kNone,
        Need::kNone,
        {Choice("mode", {"Report", "Quarantine", "Delete"}),
-        Optional("graceSeconds", Kind::kCount)}},
+        Choice("what", {"All", "Files", "Sessions"}), Optional("graceSeconds", Kind::kCount),
+        Optional("sessionIdleSeconds", Kind::kCount), Optional("sessions", Kind::kUuids)}},
   };
 }
 
@@ -210,14 +211,13 @@ std::string_view ToString(State state) {
 }
 
 Result<Request> ParseRequest(const Uuid& uid, std::string_view body) {
-  const json tree = TRY(pannier::json::ParseCold(body));
-  if (!tree.is_object()) return InvalidArgument("the body must be a JSON object");
+  const json tree = TRY(ParseObject(body));
   const Shape& shape = *TRY(ShapeOf(tree));
   TRY(CheckMembers(tree, MembersOf(shape)));
   Request request;
   request.uid = uid;
   request.action = shape.action;
-  request.epoch = CountOf(tree, "epoch").value_or(0);
+  request.epoch = CountOf(tree, "epoch");
   request.store = StoreOf(tree, "store");
   request.repository = TextOf(tree, "repository").value_or("");
   request.dry_run = FlagOf(tree, "dryRun", false);

@@ -45,7 +45,7 @@ struct StoreName {
 
 struct Request {
   Uuid uid;
-  uint64_t epoch = 0;
+  std::optional<uint64_t> epoch;  // of a leader; nothing: a person asks
   Action action = Action::kVerify;
   std::optional<StoreName> store;
   std::string repository;  // by its name in the config; empty: none, or granted

@@ -9,10 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-json TimeJson(const std::optional<WallTime>& time) {
-  return time ? json(FormatTime(*time)) : json(nullptr);
-}
-
 // What all operations show; the rest is null until it is known.
 json Base(const Uuid& uid, WallTime created, uint32_t attempts) {
   return {{"uid", uid.ToString()}, {"action", nullptr},    {"store", nullptr},
@@ -39,7 +35,7 @@ json LiveJson(const Request& request, const LiveState& live) {
   json view = Base(request.uid, live.created, live.attempts);
   Describe(request, view);
   view["state"] = ToString(live.state);
-  view["startedAt"] = TimeJson(live.started);
+  view["startedAt"] = TimeOrNull(live.started);
   view["plan"] = live.plan;
   if (!live.phase.empty()) {
     view["progress"] = {{"phase", live.phase}, {"done", live.done}, {"total", live.total}};
@@ -51,7 +47,7 @@ json LiveJson(const Request& request, const LiveState& live) {
 }
 
 json EndedJson(const json& plan, const Result<json>& result, std::optional<WallTime> started) {
-  json kept = {{"plan", plan}, {"startedAt", TimeJson(started)}};
+  json kept = {{"plan", plan}, {"startedAt", TimeOrNull(started)}};
   kept["result"] = result.ok() ? *result : json(nullptr);
   kept["error"] = result.ok() ? json(nullptr) : ErrorJson(result.error());
   return kept;

@@ -14,6 +14,10 @@
 #include "lib/core/clock.h"
 #include "lib/file/file_system.h"
 
+namespace pannier::sessions {
+class Registry;
+}
+
 namespace pannier::operations {
 
 // Runs a verb of the daemon's child (daemon/process/child.h), from JSON to JSON.
@@ -39,7 +43,9 @@ struct Services {
   service::OperationMetrics& metrics;
   file::FileSystem& files;
   const Clock& clock;
+  sessions::Registry& sessions;
   const ActionSettings settings;
+  std::function<Status()> on_all_restored = {};  // every store that there was has come back
 };
 
 }  // namespace pannier::operations

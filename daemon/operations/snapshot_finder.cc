@@ -46,8 +46,15 @@ Status KeepOneOwner(std::vector<FoundSnapshot>& snapshots, const Uuid& owner, bo
   if (owners.size() < 2) return {};
   std::string list;
   for (const Uuid& each : owners) list += (list.empty() ? "" : ", ") + each.ToString();
-  return Conflict("several owners have snapshots of this store: " + list,
-                  "say which with \"owner\", or name the snapshot by its uid");
+  return Conflict(
+      "several owners have snapshots of this store: " + list,
+      "say which with \"owner\" (pannierctl: --owner), or name the snapshot by its uid");
+}
+
+void NoteBroken(const Error& error, SnapshotFinder::Listing* listing) {
+  ++listing->unreadable;
+  if (listing->broken.size() < SnapshotFinder::Listing::kBrokenMax)
+    listing->broken.push_back(error.what);
 }
 
 }  // namespace
@@ -63,6 +70,7 @@ Uuid StoreChain(const store::DatabaseInfo& database, const Uuid& instance) {
 
 SnapshotFinder::Facts SnapshotFinder::FactsOf(const Manifest& manifest) {
   return {{manifest.tenant, manifest.database},
+          manifest.origin,
           manifest.time,
           manifest.bytes(),
           manifest.new_bytes,
@@ -87,26 +95,32 @@ Result<SnapshotFinder::Facts> SnapshotFinder::Read(Repository& repository, const
   return FactsOf(manifest);
 }
 
+void SnapshotFinder::Forget() {
+  MutexLock lock(mutex_);
+  facts_.clear();
+}
+
 Result<SnapshotFinder::Listing> SnapshotFinder::List(Repository& repository,
                                                      const std::optional<StoreName>& store,
                                                      const Uuid& owner, SteadyTime deadline) {
   const std::vector<SnapshotRef> refs = TRY(repository.List(owner, Uuid(), deadline));
   Mutex mutex;
   Listing listing;
-  TRY(ForEach(refs.size(), Crew{"reader", kReaders}, [&](uint64_t index) -> Status {
-    const Result<Facts> facts = Read(repository, refs[index], deadline);
-    MutexLock lock(mutex);
-    if (!facts.ok()) {
-      const bool gone = facts.Is(Errc::kNotFound);  // deleted meanwhile
-      const bool broken = facts.Is(Errc::kCorruption) || facts.Is(Errc::kInvalidArgument);
-      if (broken) ++listing.unreadable;
-      return gone || broken ? Status() : facts.error();
-    }
-    if (store && !Same(facts->store, *store)) return {};
-    listing.snapshots.push_back({refs[index], facts->store, facts->time, facts->bytes,
-                                 facts->new_bytes, facts->records, std::nullopt});
-    return {};
-  }));
+  TRY(ForEach(
+      refs.size(), Crew{"reader", kReaders, Urgency::kWaitedFor}, [&](uint64_t index) -> Status {
+        const Result<Facts> facts = Read(repository, refs[index], deadline);
+        MutexLock lock(mutex);
+        if (!facts.ok()) {
+          const bool gone = facts.Is(Errc::kNotFound);  // deleted meanwhile
+          const bool broken = facts.Is(Errc::kCorruption) || facts.Is(Errc::kInvalidArgument);
+          if (broken) NoteBroken(facts.error(), &listing);
+          return gone || broken ? Status() : facts.error();
+        }
+        if (store && !Same(facts->store, *store)) return {};
+        listing.snapshots.push_back({refs[index], facts->store, facts->origin, facts->time,
+                                     facts->bytes, facts->new_bytes, facts->records, std::nullopt});
+        return {};
+      }));
   std::sort(listing.snapshots.begin(), listing.snapshots.end(),
             [](const FoundSnapshot& a, const FoundSnapshot& b) {
               return std::tie(b.time, b.ref.uid) < std::tie(a.time, a.ref.uid);
@@ -168,8 +182,9 @@ Result<SnapshotRef> SnapshotFinder::Find(Repository& repository, const Uuid& uid
   for (SnapshotRef& ref : TRY(repository.List(Uuid(), Uuid(), deadline))) {
     if (ref.uid == uid) return std::move(ref);
   }
-  return NotFound("there is no snapshot " + uid.ToString() + " in " +
-                  repository.objects().Describe());
+  return NotFound(
+      "there is no snapshot " + uid.ToString() + " in " + repository.objects().Describe(),
+      "`pannierctl snapshot list` shows what there is");
 }
 
 Status SnapshotFinder::ReadVerification(Repository& repository, FoundSnapshot& snapshot,
@@ -206,17 +221,76 @@ Result<FoundSnapshot> SnapshotFinder::Choose(Repository& repository, const Store
   return NotFound(what, "`pannierctl snapshot list` shows what there is");
 }
 
-Result<std::vector<FoundSnapshot>> SnapshotFinder::ChooseAll(Repository& repository,
-                                                             const Uuid& owner,
-                                                             SteadyTime deadline) {
+Result<SnapshotFinder::ForGaps> SnapshotFinder::ChooseForGaps(Repository& repository,
+                                                              const StoreName& store,
+                                                              const Uuid& owner,
+                                                              SteadyTime deadline) {
+  const std::string place = repository.objects().Describe();
+  Listing listing = TRY(List(repository, store, Uuid(), deadline));
+  const uint64_t all = listing.snapshots.size();
+  std::optional<FoundSnapshot> others_newest;
+  std::set<Uuid> others;
+  for (FoundSnapshot& snapshot : listing.snapshots) {
+    if (others.contains(snapshot.ref.owner)) continue;  // its newest sound one is known
+    TRY(ReadVerification(repository, snapshot, deadline));
+    if (!snapshot.sound()) continue;
+    if (snapshot.ref.owner == owner) return ForGaps{std::move(snapshot), {}};
+    others.insert(snapshot.ref.owner);
+    if (!others_newest) others_newest = std::move(snapshot);
+  }
+  const std::string unused = "no snapshot in " + place + " was used: ";
+  if (all == 0) return ForGaps{{}, unused + "there is none of " + ToString(store)};
+  if (others.empty()) return ForGaps{{}, unused + "none was found sound"};
+  if (others.size() > 1) {
+    return ForGaps{{}, unused + "several owners have snapshots of " + ToString(store)};
+  }
+  std::string message = "gaps are filled from snapshot " + others_newest->ref.uid.ToString() +
+                        " of owner " + others.begin()->ToString() +
+                        ": this instance has no sound one of its own";
+  return ForGaps{std::move(others_newest), std::move(message)};
+}
+
+namespace {
+
+// Who names what is to be there does not mean less.
+Status KeepNamed(const std::vector<std::string>& manifests, SnapshotFinder::Listing* listing) {
+  std::set<std::string> missing(manifests.begin(), manifests.end());
+  std::vector<FoundSnapshot> kept;
+  for (FoundSnapshot& each : listing->snapshots) {
+    if (missing.erase(each.ref.key) > 0) kept.push_back(std::move(each));
+  }
+  listing->snapshots = std::move(kept);
+  if (missing.empty()) return {};
+  return NotFound("the manifest " + *missing.begin() + " is missing, or cannot be read",
+                  "name another snapshot of that store");
+}
+
+Status CheckNoneIsMissing(const std::vector<FoundSnapshot>& named,
+                          const std::map<std::string, FoundSnapshot>& chosen) {
+  for (const FoundSnapshot& each : named) {
+    if (chosen.contains(ToString(each.store))) continue;
+    return Corruption("snapshot " + each.ref.uid.ToString() + " of " + ToString(each.store) +
+                          " was found unsound, and no other of it is named",
+                      "verify it again, or name another one");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<FoundSnapshot>> SnapshotFinder::ChooseAll(
+    Repository& repository, const Uuid& owner, const std::vector<std::string>* manifests,
+    SteadyTime deadline) {
   std::map<std::string, FoundSnapshot> newest;
   Listing listing = TRY(List(repository, std::nullopt, owner, deadline));
+  if (manifests != nullptr) TRY(KeepNamed(*manifests, &listing));
   for (FoundSnapshot& snapshot : listing.snapshots) {
     const std::string name = ToString(snapshot.store);
     if (newest.contains(name)) continue;
     TRY(ReadVerification(repository, snapshot, deadline));
-    if (!snapshot.unsound()) newest.emplace(name, std::move(snapshot));
+    if (!snapshot.unsound()) newest.emplace(name, snapshot);
   }
+  if (manifests != nullptr) TRY(CheckNoneIsMissing(listing.snapshots, newest));
   std::vector<FoundSnapshot> chosen;
   chosen.reserve(newest.size());
   for (auto& [name, snapshot] : newest) chosen.push_back(std::move(snapshot));

@@ -25,6 +25,7 @@ namespace pannier::operations {
 struct FoundSnapshot {
   repository::SnapshotRef ref;
   StoreName store;
+  std::string origin;
   WallTime time;
   uint64_t bytes = 0, new_bytes = 0, records = 0;
   std::optional<repository::Verification> verification;  // where ReadVerifications() was called
@@ -45,13 +46,17 @@ struct Wanted {
 class SnapshotFinder {
  public:
   // All of `store` (nothing: of all stores) and `owner` (nil: of all), newest first. What cannot be
-  // read is left out and counted in `unreadable`.
+  // read is left out and counted in `unreadable`; `broken` says which and why, at most kBrokenMax.
   struct Listing {
     std::vector<FoundSnapshot> snapshots;
     uint64_t unreadable = 0;
+    std::vector<std::string> broken;
+    static constexpr size_t kBrokenMax = 20;
   };
   Result<Listing> List(repository::Repository& repository, const std::optional<StoreName>& store,
                        const Uuid& owner, SteadyTime deadline) EXCLUDES(mutex_);
+  // What was read is no proof of what is there now: the next listing reads every manifest anew.
+  void Forget() EXCLUDES(mutex_);
   //   kNotFound  no such snapshot
   Result<repository::SnapshotRef> Find(repository::Repository& repository, const Uuid& uid,
                                        SteadyTime deadline);
@@ -62,9 +67,23 @@ class SnapshotFinder {
   Result<FoundSnapshot> Choose(repository::Repository& repository, const StoreName& store,
                                const Uuid& owner, bool owner_given, const Wanted& wanted,
                                SteadyTime deadline);
-  // Of each store the newest one that is not unsound, by name.
+  // For the gaps of a damaged store: the newest one that was found sound, `owner`'s if it has any.
+  // Of others' only where they are of one owner: a store that came back after a disaster has no
+  // snapshots of its own yet, but those that it came from.
+  struct ForGaps {
+    std::optional<FoundSnapshot> snapshot;
+    std::string message;  // for people: why there is none, or whose it is; may be empty
+  };
+  Result<ForGaps> ChooseForGaps(repository::Repository& repository, const StoreName& store,
+                                const Uuid& owner, SteadyTime deadline);
+  // Of each store the newest one that is not unsound, by name. `manifests`: only of these keys, and
+  // of every store that they are of; null: of all that there are.
+  //   kNotFound    a manifest that is named is not there, or cannot be read
+  //   kCorruption  all that are named of a store were found unsound
   Result<std::vector<FoundSnapshot>> ChooseAll(repository::Repository& repository,
-                                               const Uuid& owner, SteadyTime deadline);
+                                               const Uuid& owner,
+                                               const std::vector<std::string>* manifests,
+                                               SteadyTime deadline);
   static Status ReadVerification(repository::Repository& repository, FoundSnapshot& snapshot,
                                  SteadyTime deadline);
   // Whose chunks a new snapshot of `chain` need not send: its newest; of a chain that is new here,
@@ -79,6 +98,7 @@ class SnapshotFinder {
  private:
   struct Facts {
     StoreName store;
+    std::string origin;
     WallTime time;
     uint64_t bytes = 0, new_bytes = 0, records = 0;
   };

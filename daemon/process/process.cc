@@ -1,7 +1,7 @@
 #include "daemon/process/process.h"
 
+#include <fcntl.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
+#include "lib/core/stop_signals.h"
 #include "lib/file/descriptor.h"
 
 namespace pannier::daemon {
@@ -28,14 +28,6 @@ constexpr int kMappedBytesMin = 2 << 20;
 // What lies free at the end of an arena stays there: the chunks of one operation.
 constexpr int kKeptBytesMax = 8 << 20;
 
-sigset_t StopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
-}
-
 }  // namespace
 
 void PrepareProcess() {
@@ -43,8 +35,16 @@ void PrepareProcess() {
   mallopt(M_ARENA_MAX, kArenasMax);
   mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
   mallopt(M_TRIM_THRESHOLD, kKeptBytesMax);
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  BlockStopSignals();
+}
+
+void ForbidCoreDumps() {
+  const rlimit none{0, 0};
+  [[maybe_unused]] const int limited = setrlimit(RLIMIT_CORE, &none);
+  // Not PR_SET_DUMPABLE: that would also take /proc/self from whoever watches the daemon.
+  const file::Descriptor filter(open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC));
+  if (filter) [[maybe_unused]]
+    const ssize_t written = write(filter.get(), "0", 1);
 }
 
 uint64_t RaiseOpenFiles(uint64_t wanted) {
@@ -56,16 +56,6 @@ uint64_t RaiseOpenFiles(uint64_t wanted) {
     if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
   }
   return limit.rlim_cur;
-}
-
-int WaitForSignal() {
-  const sigset_t signals = StopSignals();
-  int signal = 0;
-  while (sigwait(&signals, &signal) != 0) {
-  }
-  // From here on the default action applies: who insists is obeyed.
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  return signal;
 }
 
 void NotifySupervisor(const std::string& state) {

@@ -10,17 +10,16 @@
 namespace pannier::daemon {
 
 // New files are the owner's alone; allocations of many threads do not each keep an arena, and large
-// ones are given back; SIGTERM
-// and SIGINT are blocked in this thread and those it starts, for WaitForSignal().
+// ones are given back; signals that stop are blocked (lib/core/stop_signals.h).
 void PrepareProcess();
+
+// Of this process and those it starts: a crash leaves no core file, and where core dumps go to a
+// program (core_pattern with '|', which no limit stops) none of what lies in memory.
+void ForbidCoreDumps();
 
 // Raises the soft limit of open files as far as `wanted`, at most to the hard limit. Returns what
 // holds now.
 uint64_t RaiseOpenFiles(uint64_t wanted);
-
-// Waits for SIGTERM or SIGINT and returns its number. A second one after the first ends the process
-// at once, by the signal's default action.
-int WaitForSignal();
 
 // Tells systemd, if it asked ($NOTIFY_SOCKET): "READY=1", "STOPPING=1". Errors do not matter.
 void NotifySupervisor(const std::string& state);

@@ -139,6 +139,7 @@ class Salvage {
 
  private:
   Status CopyCollection(const FoundCollection& found);
+  Status SayWhatIsUnknown();
   Status CopyDue(const FoundCollection& found, const Due& due, store::RecordTable* snapshot);
   Status FillGaps(const FoundCollection& found, const Inventory::Plan& plan,
                   store::RecordTable* snapshot);
@@ -177,9 +178,10 @@ Result<Report> Salvage::Run(const std::string& log_damage) {
   }
   for (std::string& message : findings.messages) Say(std::move(message));
   if (file_.repaired() > 0) {
-    Say(std::to_string(file_.repaired()) + " pages had one flipped bit each, which was put right");
+    Say("pages with one flipped bit, which was put right: " + std::to_string(file_.repaired()));
   }
-  if (file_.broken() > 0) Say(std::to_string(file_.broken()) + " pages are damaged or missing");
+  if (file_.broken() > 0)
+    Say("pages that are damaged or missing: " + std::to_string(file_.broken()));
   unclaimed_ = TRY(FindUnclaimed(trees_));
   done_ = file_.bytes();
   for (const FoundCollection& found : findings.collections) TRY(CopyCollection(found));
@@ -187,6 +189,7 @@ Result<Report> Salvage::Run(const std::string& log_damage) {
     Say("the log is damaged (" + log_damage + "): the newest changes may be missing");
     report_.lost_exact = false;
   }
+  TRY(SayWhatIsUnknown());
   report_.sequence = std::max(findings.sequence.value_or(0), filler_.sequence());
   if (!findings.sequence) {
     report_.sequence += kSequenceLeap;
@@ -195,6 +198,24 @@ Result<Report> Salvage::Run(const std::string& log_damage) {
   }
   TRY(fresh_.Finish(report_.sequence, findings.last_number));
   return std::move(report_);
+}
+
+// Counts that are not known must not be read as "nothing is lost"; and an empty store in the place
+// of one that held something helps nobody.
+Status Salvage::SayWhatIsUnknown() {
+  if (report_.lost_exact) return {};
+  if (report_.records == 0) {
+    return Corruption(
+        "no record of the store could be read, and how many are lost is not known; the store stays "
+        "as it is",
+        "restore a snapshot; without one delete the database, and begin anew");
+  }
+  const std::string unknown =
+      "how much is lost is not known exactly: " + std::to_string(report_.lost_total) +
+      " records at least, and maybe changes of others";
+  report_.messages.insert(report_.messages.begin(), unknown);
+  if (report_.messages.size() > kMessagesMax) report_.messages.pop_back();
+  return {};
 }
 
 Status Salvage::CopyCollection(const FoundCollection& found) {
@@ -209,8 +230,12 @@ Status Salvage::CopyCollection(const FoundCollection& found) {
   TRY(fresh_.Begin(*named.info));
   ++report_.collections;
   const auto snapshot = filler_.TableOf(named.info->id);
+  const uint64_t before = report_.records;
   for (const Due& due : plan.due) TRY(CopyDue(named, due, snapshot.get()));
   TRY(FillGaps(named, plan, snapshot.get()));
+  if (report_.records == before && !plan.is_exact) {
+    Say("nothing of " + named.Name() + " could be read; how much is lost is not known");
+  }
   const store::Counters counters = found.counters.value_or(store::Counters{});
   return fresh_.End(counters.last_record);
 }

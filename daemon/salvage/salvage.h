@@ -31,7 +31,8 @@ struct Report {
   uint64_t from_snapshot = 0;         // of these, filled in from the snapshot
   uint64_t lost_total = 0;            // once here, and in neither
   std::vector<LostRecord> lost;       // at most kLostMax
-  bool lost_exact = true;             // false when it cannot be told what was there
+  bool lost_exact = true;             // false when it cannot be told what was there; then the
+                                      // first message says so
   std::vector<std::string> messages;  // at most 20, for people
   uint64_t sequence = 0;              // the fresh store's; not below the damaged one's
   static constexpr size_t kLostMax = 10'000;
@@ -39,7 +40,8 @@ struct Report {
 
 // `damaged`, `snapshot` (empty: none): folders with a store.db. `fresh`: an empty folder; at
 // success it holds a whole, synced store.db. The damaged one is not written.
-//   kCorruption  nothing at all could be made out; there is no fresh store
+//   kCorruption  nothing at all could be made out, or no record could be had and it cannot be told
+//                how many there were; there is no fresh store
 Result<Report> SalvageStore(const std::string& damaged, const std::string& snapshot,
                             const std::string& fresh, const std::string& vfs,
                             const store::Progress& progress);

@@ -4,16 +4,24 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "daemon/service/mode.h"
 #include "daemon/service/operation_metrics.h"
 #include "daemon/store/stores.h"
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
+#include "lib/file/file_system.h"
 #include "lib/http/server.h"
 #include "lib/metrics/metrics.h"
+
+namespace pannier::sessions {
+class Registry;
+}
 
 namespace pannier::service {
 
@@ -37,9 +45,19 @@ class DaemonMetrics final : public store::StoreObserver {
   // Null: nobody. When it returns, the former handler is not called any more.
   void SetDamageHandler(DamageHandler handler);
 
+  // Passed on in the same way.
+  void OnWriteGate(const store::GateState& now) override;
+  using GateHandler = std::function<void(const store::GateState& now)>;
+  void SetGateHandler(GateHandler handler);
+
   // Read at each scrape.
+  void WatchMode(std::function<Mode()> mode);
   void Watch(const store::Stores& stores);
+  void Watch(const sessions::Registry& sessions);
   void Watch(const http::Server& server, const std::string& listener);
+  // The file system that `data` lies on.
+  void Watch(file::FileSystem& files, const std::filesystem::path& data);
+  void Watch(std::shared_ptr<http::TlsServer> tls, const std::string& listener);
 
   OperationMetrics& operations() { return operations_; }
 
@@ -52,8 +70,9 @@ class DaemonMetrics final : public store::StoreObserver {
   metrics::HistogramFamily request_seconds_;
   metrics::Histogram commit_writes_, commit_seconds_, sync_seconds_;
   metrics::Histogram search_exact_seconds_, search_graph_seconds_;
-  Mutex damage_mutex_;  // held while the handler runs, which returns at once
+  Mutex damage_mutex_;  // held while a handler runs, which returns at once
   DamageHandler damage_handler_ GUARDED_BY(damage_mutex_);
+  GateHandler gate_handler_ GUARDED_BY(damage_mutex_);
 };
 
 }  // namespace pannier::service

@@ -20,13 +20,19 @@
 
 namespace pannier::snapshot {
 
+// Whether saved vector indexes (docs/formats/index.md) go with the store, so that it need not build
+// them after a restore: made for it; those that are there and of this sequence; none.
+enum class IncludeIndexes { kAlways, kIfClean, kNever };
+
 struct TakeOptions {
   Uuid uid, owner, store;
+  std::string origin;  // manifest.h
   std::string tenant, database, version;
   std::optional<contract::Manifest> parent;  // whose chunks need not be sent again
   std::string spool;  // an empty folder for changed chunks until they are sent
   uint64_t spool_reserve_bytes = 256ull << 20;  // left free on the disk; what does not fit is sent
                                                 // while the store is pinned
+  IncludeIndexes indexes = IncludeIndexes::kIfClean;
   uint32_t transfers = 4;
   uint64_t log_bytes_max = 1ull << 30;  // past it the pin is given up: writers come too fast
   bool may_list = true;                 // false: the repository can only be read and written
@@ -36,10 +42,10 @@ struct TakeOptions {
 };
 
 // 1. pins the store; 2. cuts its file into chunks, hashes them, and spools those that the parent
-// does not have; 3. releases the pin and sends them; 4. commits the manifest, last. Until 4 nothing
-// exists but chunks that nobody names. Repeated with the same uid after a crash, it finds its
-// manifest and returns that. `progress` is told of bytes hashed, then of bytes sent, and is called
-// by one thread at a time.
+// does not have; 3. releases the pin, does the same with saved indexes, and sends; 4. commits the
+// manifest, last. Until 4 nothing exists but chunks that nobody names. Repeated with the same uid
+// after a crash, it finds its manifest and returns that. `progress` is told of bytes hashed, then
+// of bytes sent, and is called by one thread at a time.
 //   kDeadlineExceeded   stopped, or out of time; there is no snapshot
 //   kResourceExhausted  the store was written faster than it could be copied
 Result<contract::Manifest> Take(store::Store& source, repository::Repository& repository,

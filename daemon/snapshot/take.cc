@@ -1,10 +1,12 @@
 // Take(): pin, hash and spool, release, send, commit.
 #include <algorithm>
-#include <map>
+#include <functional>
+#include <span>
 #include <unordered_map>
 
 #include "daemon/snapshot/snapshot.h"
 #include "daemon/snapshot/spool.h"
+#include "lib/core/background_turn.h"
 #include "lib/core/check.h"
 #include "lib/core/parallel.h"
 #include "lib/crypto/sha256.h"
@@ -16,6 +18,8 @@ using contract::Chunk;
 using contract::Manifest;
 
 constexpr char kStoreFile[] = "store.db";
+// Indexes are saved of one commit; where writes do not stop, this is how often it is tried.
+constexpr int kSaveTries = 3;
 
 // The chunks that need not be sent: those of the parent, and those seen already.
 class Known {
@@ -70,9 +74,15 @@ class Taking {
   Result<Manifest> Run(store::Store& source);
 
  private:
+  // Of a file that stands still.
+  using ReadAt = std::function<Status(uint64_t offset, std::span<char> into)>;
+
+  Result<std::unique_ptr<store::StorePin>> Pin(store::Store& source) const;
   void Describe(const store::StorePin& pin);
-  Status Hash(const store::StorePin& pin);
-  Status HashChunk(const store::StorePin& pin, uint64_t index, store::SharedProgress& progress);
+  Status AddFile(const std::string& path, uint64_t bytes, const ReadAt& read);
+  Status HashChunk(const ReadAt& read, uint64_t offset, Chunk* chunk);
+  Status AddStore(const store::StorePin& pin);
+  Status AddIndex(const store::PinnedIndex& index);
   Status Keep(const std::string& sha256, const std::string& bytes);
   Status Send();
 
@@ -82,7 +92,6 @@ class Taking {
   Known known_;
   Spool spool_;
   Manifest manifest_;
-  std::vector<Chunk> chunks_;
   Mutex mutex_;
   std::vector<Spooled> spooled_ GUARDED_BY(mutex_);
 };
@@ -91,6 +100,7 @@ void Taking::Describe(const store::StorePin& pin) {
   manifest_.uid = options_.uid;
   manifest_.owner = options_.owner;
   manifest_.store = options_.store;
+  manifest_.origin = options_.origin;
   manifest_.tenant = options_.tenant;
   manifest_.database = options_.database;
   manifest_.sequence = pin.sequence();
@@ -104,30 +114,56 @@ void Taking::Describe(const store::StorePin& pin) {
   }
 }
 
-Status Taking::Hash(const store::StorePin& pin) {
-  const uint64_t bytes = pin.bytes();
-  chunks_.resize((bytes + contract::kChunkBytes - 1) / contract::kChunkBytes);
-  store::SharedProgress progress(bytes, progress_);
-  return ForEach(chunks_.size(), {"hash", ThreadsForComputing()},
-                 [&](uint64_t index) { return HashChunk(pin, index, progress); });
+Result<std::unique_ptr<store::StorePin>> Taking::Pin(store::Store& source) const {
+  const store::CallContext call{options_.deadline};
+  const bool save = options_.indexes == IncludeIndexes::kAlways;
+  for (int tries = 1;; ++tries) {
+    if (save) TRY(source.SaveIndexes(call).Context("save the indexes"));
+    const index::Sequence before = source.sequence();
+    std::unique_ptr<store::StorePin> pin = TRY(source.Pin(call).Context("pin the store"));
+    if (!save || pin->sequence() == before || tries == kSaveTries) return pin;
+  }
 }
 
-Status Taking::HashChunk(const store::StorePin& pin, uint64_t index,
-                         store::SharedProgress& progress) {
-  const uint64_t offset = index * contract::kChunkBytes;
-  const uint64_t length = std::min(contract::kChunkBytes, pin.bytes() - offset);
+Status Taking::AddFile(const std::string& path, uint64_t bytes, const ReadAt& read) {
+  contract::ManifestFile file;
+  file.path = path;
+  file.bytes = bytes;
+  file.chunks.resize((bytes + contract::kChunkBytes - 1) / contract::kChunkBytes);
+  store::SharedProgress progress(bytes, progress_);
+  const auto hash = [&](uint64_t index) -> Status {
+    const uint64_t offset = index * contract::kChunkBytes;
+    Chunk& chunk = file.chunks[index];
+    chunk.bytes = static_cast<uint32_t>(std::min(contract::kChunkBytes, bytes - offset));
+    TRY(HashChunk(read, offset, &chunk));
+    return progress.Add(chunk.bytes);
+  };
+  TRY(ForEach(file.chunks.size(), {"hash", ThreadsForComputing()}, hash));
+  manifest_.files.push_back(std::move(file));
+  return {};
+}
+
+Status Taking::HashChunk(const ReadAt& read, uint64_t offset, Chunk* chunk) {
   thread_local std::string buffer;
-  buffer.resize(length);
-  TRY(pin.Read(offset, buffer).Context("read the store's file"));
-  Chunk& chunk = chunks_[index];
-  chunk.bytes = static_cast<uint32_t>(length);
-  chunk.sha256 = crypto::ToHex(crypto::Sha256(buffer));
-  if (known_.IsNew(chunk.sha256)) TRY(Keep(chunk.sha256, buffer));
-  if (pin.log_bytes() > options_.log_bytes_max) {
-    return ResourceExhausted("the store was written faster than it could be copied",
-                             "take the snapshot when there are fewer writes");
+  buffer.resize(chunk->bytes);
+  {
+    const BackgroundTurn turn;
+    TRY(read(offset, buffer));
+    chunk->sha256 = crypto::ToHex(crypto::Sha256(buffer));
   }
-  return progress.Add(length);
+  if (known_.IsNew(chunk->sha256)) TRY(Keep(chunk->sha256, buffer));
+  return {};
+}
+
+Status Taking::AddStore(const store::StorePin& pin) {
+  const auto read = [&](uint64_t offset, std::span<char> into) -> Status {
+    if (pin.log_bytes() > options_.log_bytes_max) {
+      return ResourceExhausted("the store was written faster than it could be copied",
+                               "take the snapshot when there are fewer writes");
+    }
+    return pin.Read(offset, into).Context("read the store's file");
+  };
+  return AddFile(kStoreFile, pin.bytes(), read);
 }
 
 Status Taking::Keep(const std::string& sha256, const std::string& bytes) {
@@ -164,22 +200,27 @@ Status Taking::Send() {
   });
 }
 
+Status Taking::AddIndex(const store::PinnedIndex& index) {
+  const auto read = [&](uint64_t offset, std::span<char> into) -> Status {
+    const size_t got = TRY(index.file->ReadAt(offset, into));
+    return got == into.size() ? Status() : Corruption("it is shorter than it was");
+  };
+  return AddFile(index.path, index.bytes, read).Context("read " + index.path);
+}
+
 Result<Manifest> Taking::Run(store::Store& source) {
+  std::vector<store::PinnedIndex> indexes;
   {
-    const std::unique_ptr<store::StorePin> pin =
-        TRY(source.Pin({options_.deadline}).Context("pin the store"));
+    const std::unique_ptr<store::StorePin> pin = TRY(Pin(source));
     Describe(*pin);
-    TRY(Hash(*pin));
+    TRY(AddStore(*pin));
+    if (options_.indexes != IncludeIndexes::kNever) indexes = pin->SavedIndexes();
   }
+  for (const store::PinnedIndex& index : indexes) TRY(AddIndex(index));
   TRY(Send());
-  contract::ManifestFile file;
-  file.path = kStoreFile;
-  for (Chunk& chunk : chunks_) {
-    chunk.stored = known_.stored(chunk.sha256);
-    file.bytes += chunk.bytes;
+  for (contract::ManifestFile& file : manifest_.files) {
+    for (Chunk& chunk : file.chunks) chunk.stored = known_.stored(chunk.sha256);
   }
-  file.chunks = std::move(chunks_);
-  manifest_.files.push_back(std::move(file));
   manifest_.new_bytes = known_.new_bytes();
   TRY(repository_.Commit(manifest_, options_.deadline).Context("commit the manifest"));
   return std::move(manifest_);

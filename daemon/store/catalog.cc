@@ -1,16 +1,16 @@
 #include "daemon/store/catalog.h"
 
 namespace pannier::store {
-namespace {
 
-Result<CatalogEntry> ReadRow(const Statement& row) {
+Result<CatalogEntry> Catalog::ReadDatabase(const Statement& row) {
   const auto database = Uuid::Parse(row.Text(0));
   const auto store = Uuid::Parse(row.Text(1));
   if (!database || !store) return Corruption("the catalog has a damaged row");
-  return CatalogEntry{*database, *store, std::string(row.Text(2)), std::string(row.Text(3))};
+  CatalogEntry entry{*database, *store, std::string(row.Text(2)), std::string(row.Text(3))};
+  if (!row.IsNull(4)) entry.session = Uuid::Parse(row.Text(4));
+  if (!row.IsNull(5)) entry.idle_seconds = static_cast<uint32_t>(row.Int(5));
+  return entry;
 }
-
-}  // namespace
 
 Result<std::unique_ptr<Catalog>> Catalog::Open(const std::string& path, const std::string& vfs,
                                                bool may_be_new) {
@@ -41,21 +41,22 @@ Status Catalog::FindTenant(const std::string& name) {
 Result<CatalogEntry> Catalog::Find(const std::string& tenant, const std::string& name) {
   MutexLock lock(file_->mutex);
   Statement find = TRY(file_->connection.Prepare(
-      "SELECT id, store, tenant, name FROM databases WHERE tenant = ?1 AND name = ?2"));
+      "SELECT id, store, tenant, name, session, idle_seconds FROM databases"
+      " WHERE tenant = ?1 AND name = ?2"));
   find.Bind(1, std::string_view(tenant)).Bind(2, std::string_view(name));
   if (!TRY(find.Step())) return NotFound("Database [" + name + "] not found");
-  return ReadRow(find);
+  return ReadDatabase(find);
 }
 
 Result<std::vector<CatalogEntry>> Catalog::List(const std::optional<std::string>& tenant,
                                                 std::optional<uint32_t> limit, uint32_t offset) {
   MutexLock lock(file_->mutex);
   Statement list = TRY(file_->connection.Prepare(
-      "SELECT id, store, tenant, name FROM databases WHERE ?1 IS NULL OR tenant = ?1"
-      " ORDER BY tenant, name LIMIT ?2 OFFSET ?3"));
+      "SELECT id, store, tenant, name, session, idle_seconds FROM databases"
+      " WHERE ?1 IS NULL OR tenant = ?1 ORDER BY tenant, name LIMIT ?2 OFFSET ?3"));
   list.Bind(1, tenant).Bind(2, limit ? static_cast<int64_t>(*limit) : -1).Bind(3, int64_t{offset});
   std::vector<CatalogEntry> entries;
-  while (TRY(list.Step())) entries.push_back(TRY(ReadRow(list)));
+  while (TRY(list.Step())) entries.push_back(TRY(ReadDatabase(list)));
   return entries;
 }
 
@@ -78,9 +79,16 @@ Status Catalog::InsertDatabase(const CatalogEntry& entry, bool with_tenant) {
   if (with_tenant) {
     TRY(file_->Change("INSERT OR IGNORE INTO tenants VALUES (?1)", {entry.tenant}));
   }
-  TRY(file_->Change(
-      "INSERT OR IGNORE INTO databases (id, store, tenant, name) VALUES (?1,?2,?3,?4)",
-      {entry.database.ToString(), entry.store.ToString(), entry.tenant, entry.name}));
+  Statement insert = TRY(
+      file_->connection.Prepare("INSERT OR IGNORE INTO databases (id, store, tenant, name, session)"
+                                " VALUES (?1,?2,?3,?4,?5)"));
+  const std::string id = entry.database.ToString(), store = entry.store.ToString();
+  std::optional<std::string> session;
+  if (entry.session) session = entry.session->ToString();
+  insert.Bind(1, std::string_view(id)).Bind(2, std::string_view(store));
+  insert.Bind(3, std::string_view(entry.tenant)).Bind(4, std::string_view(entry.name));
+  insert.Bind(5, session);
+  TRY(insert.Run());
   if (file_->connection.changes() == 0) {
     return Conflict("Database [" + entry.name + "] already exists");
   }
@@ -109,6 +117,18 @@ Status Catalog::Exchange(const CatalogEntry& entry, const Uuid& fresh, const Qua
                     {entry.tenant, entry.name}));
   TRY(NoteHappened(operation));
   return transaction.Commit();
+}
+
+Status Catalog::SetIdle(const std::string& tenant, const std::string& name,
+                        std::optional<uint32_t> seconds) {
+  MutexLock lock(file_->mutex);
+  Statement update = TRY(file_->connection.Prepare(
+      "UPDATE databases SET idle_seconds = ?3 WHERE tenant = ?1 AND name = ?2"));
+  update.Bind(1, std::string_view(tenant)).Bind(2, std::string_view(name));
+  seconds ? update.Bind(3, int64_t{*seconds}) : update.BindNull(3);
+  TRY(update.Run());
+  if (file_->connection.changes() == 0) return NotFound("Database [" + name + "] not found");
+  return {};
 }
 
 Status Catalog::Remove(const CatalogEntry& entry) {

@@ -1,4 +1,5 @@
-// Which tenants and databases exist, and what was moved aside, in catalog.db.
+// Which tenants and databases exist, whose the temporary ones are, and what was moved aside, in
+// catalog.db.
 // docs/formats/catalog.md.
 //
 // A database gets its files before its row, and loses its row before its files. What lies between
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "daemon/store/catalog_file.h"
+#include "daemon/store/session_row.h"
 #include "daemon/store/store_host.h"
 #include "lib/core/clock.h"
 #include "lib/core/result.h"
@@ -26,6 +28,8 @@ struct CatalogEntry {
   Uuid store;     // names the folder
   std::string tenant;
   std::string name;
+  std::optional<Uuid> session = {};           // it is temporary, and goes with this session
+  std::optional<uint32_t> idle_seconds = {};  // closed when idle for so long; nothing: as all are
 };
 
 // Something below quarantine/. Paths are relative to the data directory.
@@ -85,6 +89,9 @@ class Catalog {
   // it had goes, and `operation` has happened. kNotFound: it is not the database's store any more.
   Status Exchange(const CatalogEntry& entry, const Uuid& fresh, const QuarantineRow& old,
                   const Uuid& operation);
+  // How long it may be idle; nothing: as all are.  kNotFound
+  Status SetIdle(const std::string& tenant, const std::string& name,
+                 std::optional<uint32_t> seconds);
   // Removes the row and writes down that the files are to go.
   Status Remove(const CatalogEntry& entry);
   // The files are gone.
@@ -92,6 +99,17 @@ class Catalog {
   Result<std::vector<Uuid>> Intents();
   // Removes every tenant; and every database, whose files then are intents.
   Status Clear();
+
+  // --- sessions --- (catalog_sessions.cc)
+  // Adds the row, or changes the one of that uid.
+  Status NoteSession(const SessionRow& row);
+  // In the order in which they were first noted.
+  Result<std::vector<SessionRow>> Sessions();
+  Status ForgetSession(const Uuid& uid);
+  // The databases that go with the session, by name.
+  Result<std::vector<CatalogEntry>> TemporaryOf(const Uuid& session);
+  // Sessions that databases name and that have no row.
+  Result<std::vector<Uuid>> LostSessions();
 
   // --- quarantine ---
   Status Quarantine(const QuarantineRow& row);
@@ -117,6 +135,8 @@ class Catalog {
 
  private:
   explicit Catalog(std::unique_ptr<CatalogFile> file) : file_(std::move(file)) {}
+  // Of the columns id, store, tenant, name, session, idle_seconds.
+  static Result<CatalogEntry> ReadDatabase(const Statement& row);
   Status InsertDatabase(const CatalogEntry& entry, bool with_tenant) REQUIRES(file_->mutex);
   Status InsertQuarantine(const QuarantineRow& row) REQUIRES(file_->mutex);
   Status NoteHappened(const Uuid& operation) REQUIRES(file_->mutex);

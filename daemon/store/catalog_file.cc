@@ -25,6 +25,14 @@ constexpr char kTablesOfFormat2[] =
     "CREATE TABLE leftovers (path TEXT PRIMARY KEY, signature TEXT NOT NULL,"
     " since INTEGER NOT NULL) WITHOUT ROWID;";
 
+constexpr char kTablesOfFormat3[] =
+    "ALTER TABLE databases ADD COLUMN session TEXT;"
+    "ALTER TABLE databases ADD COLUMN idle_seconds INTEGER;"
+    "CREATE INDEX temporary ON databases (session) WHERE session IS NOT NULL;"
+    "CREATE TABLE sessions (number INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE,"
+    " owner TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, timeout_seconds INTEGER NOT NULL,"
+    " cleanup_on_exit INTEGER NOT NULL, created INTEGER NOT NULL);";
+
 constexpr char kRestoreIt[] = "restore catalog.db from a copy of the data directory";
 
 Error Missing() {
@@ -52,7 +60,7 @@ Status Prepare(Connection& connection, bool may_be_new) {
     TRY(connection.Run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"));
     return connection.Run(
         "BEGIN IMMEDIATE; PRAGMA application_id=" + std::to_string(kCatalogApplication) + ";" +
-        SetFormat() + kTablesOfFormat1 + kTablesOfFormat2 + "COMMIT;");
+        SetFormat() + kTablesOfFormat1 + kTablesOfFormat2 + kTablesOfFormat3 + "COMMIT;");
   }
   if (application != kCatalogApplication) return Corruption("not a catalog of Pannier", kRestoreIt);
   if (format > CatalogFile::kFormat) {
@@ -64,7 +72,8 @@ Status Prepare(Connection& connection, bool may_be_new) {
   TRY(connection.Run("PRAGMA synchronous=FULL;"));
   if (format == CatalogFile::kFormat) return {};
   Transaction transaction = TRY(Transaction::Begin(connection, Transaction::Kind::kWrite));
-  TRY(connection.Run(kTablesOfFormat2 + SetFormat()));
+  if (format < 2) TRY(connection.Run(kTablesOfFormat2));
+  TRY(connection.Run(kTablesOfFormat3 + SetFormat()));
   return transaction.Commit();
 }
 

@@ -20,7 +20,7 @@ namespace pannier::store {
 
 class CatalogFile {
  public:
-  static constexpr int kFormat = 2;
+  static constexpr int kFormat = 3;
 
   // Makes the file when it is absent or empty, if it `may_be_new`. An older format is brought up to
   // date in one transaction.

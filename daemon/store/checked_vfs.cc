@@ -50,6 +50,13 @@ static_assert(sizeof(CheckedFile) % 8 == 0);
 
 CheckedFile& Of(sqlite3_file* file) { return *reinterpret_cast<CheckedFile*>(file); }
 
+// A disk that fails to read is not a file that is damaged, which is what SQLite takes EIO for
+// (SQLITE_IOERR_CORRUPTFS becomes SQLITE_CORRUPT): nothing is to be repaired because of it.
+int ReadBelow(CheckedFile& self, void* into, int bytes, sqlite3_int64 offset) {
+  const int code = self.calls().xRead(self.below(), into, bytes, offset);
+  return code == SQLITE_IOERR_CORRUPTFS ? SQLITE_IOERR_READ : code;
+}
+
 // --- the database file ---
 
 // Whether a whole page, just read, is the one that was written there.
@@ -71,8 +78,8 @@ int CheckAround(CheckedFile& self, uint64_t offset, std::span<char> into) {
   const std::span<char> page(reinterpret_cast<char*>(self.page.data()), page_bytes);
   for (uint64_t at = offset / page_bytes * page_bytes; at < offset + into.size();
        at += page_bytes) {
-    const int code = self.calls().xRead(self.below(), page.data(), static_cast<int>(page_bytes),
-                                        static_cast<sqlite3_int64>(at));
+    const int code =
+        ReadBelow(self, page.data(), static_cast<int>(page_bytes), static_cast<sqlite3_int64>(at));
     if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ) return code;
     const int checked = CheckPage(self, at, page, code == SQLITE_OK);
     if (checked != SQLITE_OK) return checked;
@@ -97,7 +104,7 @@ bool WasNeverWritten(CheckedFile& self, sqlite3_int64 offset) {
 
 int ReadMain(sqlite3_file* handle, void* into, int bytes, sqlite3_int64 offset) {
   CheckedFile& self = Of(handle);
-  const int code = self.calls().xRead(self.below(), into, bytes, offset);
+  const int code = ReadBelow(self, into, bytes, offset);
   if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ) return code;
   if (code == SQLITE_OK && offset == 0 && bytes >= kShapeBytes) {
     self.guard->Learn(Bytes(into, bytes));
@@ -144,7 +151,7 @@ int CodeOf(const Status& withdrawn, int otherwise) {
 
 int ReadLog(sqlite3_file* handle, void* into, int bytes, sqlite3_int64 offset) {
   CheckedFile& self = Of(handle);
-  const int code = self.calls().xRead(self.below(), into, bytes, offset);
+  const int code = ReadBelow(self, into, bytes, offset);
   const auto at = static_cast<uint64_t>(offset);
   if (code == SQLITE_IOERR_SHORT_READ && at > 0) {
     return Damaged(self.path, "byte", at, " lies beyond its end");

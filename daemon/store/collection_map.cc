@@ -29,6 +29,7 @@ void CollectionIndexes::PublishAttributes(std::shared_ptr<index::AttributeIndex>
 }
 
 void CollectionIndexes::Drop() {
+  rows_.Clear();
   std::shared_ptr<index::VectorIndex> vectors;  // freed outside the lock
   std::shared_ptr<index::AttributeIndex> attributes;
   MutexLock lock(mutex_);
@@ -39,7 +40,8 @@ void CollectionIndexes::Drop() {
 uint64_t CollectionIndexes::memory_bytes() const {
   const auto vectors = this->vectors();
   const auto attributes = this->attributes();
-  return (vectors ? vectors->memory_bytes() : 0) + (attributes ? attributes->memory_bytes() : 0);
+  return (vectors ? vectors->memory_bytes() : 0) + (attributes ? attributes->memory_bytes() : 0) +
+         rows_.memory_bytes();
 }
 
 const CollectionEntry* CollectionMap::Find(const Uuid& id) const {

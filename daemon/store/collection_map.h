@@ -12,6 +12,7 @@
 #include "daemon/index/attribute_index.h"
 #include "daemon/index/vector_index.h"
 #include "daemon/model/collection.h"
+#include "daemon/store/record_cache.h"
 #include "daemon/store/store.h"
 #include "lib/core/mutex.h"
 #include "lib/core/result.h"
@@ -31,12 +32,14 @@ class CollectionIndexes {
   std::shared_ptr<index::AttributeIndex> attributes() const;
   void PublishVectors(std::shared_ptr<index::VectorIndex> vectors);
   void PublishAttributes(std::shared_ptr<index::AttributeIndex> attributes);
+  RecordCache& rows() { return rows_; }
   void Drop();
   uint64_t memory_bytes() const;
   // Records that live, for metrics; what a request answers comes from the rows.
   std::atomic<uint64_t> records{0};
 
  private:
+  RecordCache rows_;
   mutable Mutex mutex_;
   std::shared_ptr<index::VectorIndex> vectors_ GUARDED_BY(mutex_);
   std::shared_ptr<index::AttributeIndex> attributes_ GUARDED_BY(mutex_);

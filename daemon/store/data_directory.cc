@@ -16,7 +16,8 @@ constexpr uint64_t kIdentityBytesMax = 64 << 10;
 // What may lie in a folder that we make our own: nothing but what a volume or we ourselves put
 // there first.
 bool MayPrecedeUs(const std::string& name) {
-  return name == "LOCK" || name == "lost+found" || name == "identity.json.new";
+  return name == "LOCK" || name == "lost+found" || name == "identity.json.new" ||
+         name == "bootstrap.json";
 }
 
 Status CheckEmpty(file::FileSystem& files, const std::string& path) {
@@ -78,8 +79,8 @@ Result<Uuid> ParseIdentity(const std::string& text) {
 
 bool DataDirectory::Knows(const std::string& name) {
   constexpr std::string_view kNames[] = {
-      "LOCK",    "lost+found", "identity.json",     "catalog.db", "stores",
-      "staging", "quarantine", "repositories.json", "scrub.json", "reserve"};
+      "LOCK",       "lost+found",        "identity.json", "catalog.db",     "stores",  "staging",
+      "quarantine", "repositories.json", "scrub.json",    "bootstrap.json", "reserve", "probe"};
   // The catalog's log and what belongs to that carry its name.
   if (name.rfind("catalog.db-", 0) == 0) return true;
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);

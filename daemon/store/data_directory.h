@@ -30,6 +30,7 @@ class DataDirectory {
   std::string catalog_path() const { return path_ + "/catalog.db"; }
   std::string stores_path() const { return path_ + "/stores"; }
   std::string store_path(const Uuid& store) const { return stores_path() + "/" + store.ToString(); }
+  std::string probe_path() const { return path_ + "/probe"; }
   std::string reserve_path() const { return path_ + "/reserve"; }
   std::string staging_path() const { return path_ + "/staging"; }
   std::string staging_path(const Uuid& operation) const {

@@ -20,11 +20,25 @@ void DiskReserve::Refill() {
   if (full_ || bytes_ == 0) return;
   const Result<file::Space> space = files_.FreeSpace(path_.parent_path());
   if (!space.ok()) return;
-  const uint64_t wanted = std::min(bytes_, space->total_bytes / kTotalPerReserve);
+  const uint64_t wanted = WantedBytes(*space);
   const Result<file::Info> there = files_.Stat(path_);
   full_ = there.ok() && there->disk_bytes >= wanted;
   if (full_ || space->free_bytes / kFreePerReserve < wanted) return;
   full_ = Write(wanted).ok();
+}
+
+uint64_t DiskReserve::WantedBytes(const file::Space& space) const {
+  return std::min(bytes_, space.total_bytes / kTotalPerReserve);
+}
+
+uint64_t DiskReserve::MissingBytes() const {
+  if (bytes_ == 0 || is_full()) return 0;
+  const Result<file::Space> space = files_.FreeSpace(path_.parent_path());
+  if (!space.ok()) return 0;
+  const uint64_t wanted = WantedBytes(*space);
+  const Result<file::Info> there = files_.Stat(path_);
+  const uint64_t has = there.ok() ? there->disk_bytes : 0;
+  return wanted > has ? wanted - has : 0;
 }
 
 Status DiskReserve::Write(uint64_t bytes) {

@@ -26,9 +26,12 @@ class DiskReserve {
   // Gives its space to the disk. True when it had any to give.
   bool Release();
   bool is_full() const;
+  // What Refill() would still write, where there is room; 0 when that cannot be told.
+  uint64_t MissingBytes() const;
 
  private:
   Status Write(uint64_t bytes);
+  uint64_t WantedBytes(const file::Space& space) const;
 
   const file::Path path_;
   const uint64_t bytes_;

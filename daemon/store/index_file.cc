@@ -139,6 +139,11 @@ Status SaveIndex(file::FileSystem& files, const std::string& path, const std::st
                                                  : "save index, and remove what was written");
 }
 
+Status CheckSavedIndex(const file::File& file, const std::string& key) {
+  BlockSource source(file, TRY(file.Size()));
+  return CheckKey(source, key);
+}
+
 Result<std::shared_ptr<index::VectorIndex>> LoadIndex(file::FileSystem& files,
                                                       const std::string& path,
                                                       const std::string& key,

@@ -22,6 +22,10 @@ namespace pannier::store {
 Status SaveIndex(file::FileSystem& files, const std::string& path, const std::string& key,
                  const index::VectorIndex& vectors, index::Sequence at);
 
+// Whether the file is led by this key: of no more than its first block anything is known then.
+//   kCorruption  no; others: what the file system says
+Status CheckSavedIndex(const file::File& file, const std::string& key);
+
 // The index that was saved, with `at` as its first sequence.
 //   kNotFound    there is none
 //   kCorruption  it is damaged, or another key's; the caller removes it

@@ -14,11 +14,13 @@ constexpr auto kQuiet = std::chrono::seconds(3);
 // Between two savings of one index, beside what its size takes at a mebibyte a second.
 constexpr auto kSaveAgain = std::chrono::seconds(30);
 
+std::string KeyOf(const model::Collection& collection, uint64_t records, index::Sequence at) {
+  return "collection " + collection.id.ToString() + " sequence " + std::to_string(at) +
+         " records " + std::to_string(records) + " dimension " +
+         std::to_string(collection.dimension.value_or(0)) + " " + FormatHnsw(collection.hnsw);
+}
 std::string KeyOf(const CollectionEntry& entry, index::Sequence at) {
-  return "collection " + entry.info->id.ToString() + " sequence " + std::to_string(at) +
-         " records " + std::to_string(entry.indexes->records.load(std::memory_order_relaxed)) +
-         " dimension " + std::to_string(entry.info->dimension.value_or(0)) + " " +
-         FormatHnsw(entry.info->hnsw);
+  return KeyOf(*entry.info, entry.indexes->records.load(std::memory_order_relaxed), at);
 }
 
 }  // namespace
@@ -86,7 +88,18 @@ void IndexKeeper::SaveDue(const CollectionMap& collections, index::Sequence at, 
 Status IndexKeeper::Save(const CollectionEntry& entry, index::Sequence at) {
   const auto vectors = entry.indexes->vectors();
   if (vectors == nullptr) return Unavailable("save index: it is not in memory");
+  MutexLock lock(saving_);
   return SaveIndex(files_, PathOf(entry.info->id), KeyOf(entry, at), *vectors, at);
+}
+
+Result<PinnedIndex> IndexKeeper::OpenSaved(const PinnedCollection& collection,
+                                           index::Sequence at) const {
+  PinnedIndex saved;
+  saved.path = kFolder + ("/" + collection.info.id.ToString());
+  saved.file = TRY(files_.Open(PathOf(collection.info.id), file::OpenMode::kRead));
+  saved.bytes = TRY(saved.file->Size());
+  TRY(CheckSavedIndex(*saved.file, KeyOf(collection.info, collection.records, at)));
+  return saved;
 }
 
 void IndexKeeper::Remove(const Uuid& id) {

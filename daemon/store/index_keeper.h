@@ -5,7 +5,8 @@
 // sequence is part of its key: after the next commit it serves nobody until it is saved again.
 // What fails here costs speed, never an answer.
 //
-// Threads: any. Load() by the leader of the write queue; Save() by one thread at a time.
+// Threads: any. Load() by the leader of the write queue; of several that save one waits for the
+// other.
 #pragma once
 
 #include <map>
@@ -16,6 +17,7 @@
 #include "daemon/store/collection_map.h"
 #include "daemon/store/index_file.h"
 #include "daemon/store/record_table.h"
+#include "daemon/store/store_pin.h"
 #include "lib/core/clock.h"
 #include "lib/core/mutex.h"
 
@@ -25,7 +27,7 @@ class IndexKeeper {
  public:
   // `store_folder` is the store's; `files` outlives this.
   IndexKeeper(file::FileSystem& files, const std::string& store_folder)
-      : files_(files), folder_(store_folder + "/index") {}
+      : files_(files), folder_(store_folder + "/" + kFolder) {}
 
   // The collection's index as it was saved at exactly `at`, if what it codes are the table's rows.
   // Null: there is none; what is of no use any more has been removed.
@@ -36,6 +38,9 @@ class IndexKeeper {
   void SaveDue(const CollectionMap& collections, index::Sequence at, SteadyTime now);
   // Saves now. For tests, and before a store is known to sleep.
   Status Save(const CollectionEntry& entry, index::Sequence at);
+  // The file in which the collection's index was saved at `at`.
+  //   kNotFound, kCorruption  there is none of this sequence; others: what the file system says
+  Result<PinnedIndex> OpenSaved(const PinnedCollection& collection, index::Sequence at) const;
   void Remove(const Uuid& id);
   // Removes what belongs to none of these, and unfinished files.
   void Sweep(const CollectionMap& collections);
@@ -45,11 +50,13 @@ class IndexKeeper {
     index::Sequence at = 0;
     SteadyTime again;  // not before
   };
+  static constexpr const char* kFolder = "index";
   std::string PathOf(const Uuid& id) const { return folder_ + "/" + id.ToString(); }
   bool IsQuiet(index::Sequence at, SteadyTime now);
 
   file::FileSystem& files_;
   const std::string folder_;
+  Mutex saving_;  // one file at a time; never taken under mutex_
   Mutex mutex_;
   std::map<Uuid, Saved> saved_ GUARDED_BY(mutex_);
   index::Sequence seen_ GUARDED_BY(mutex_) = 0;

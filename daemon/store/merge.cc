@@ -95,6 +95,10 @@ class StoreMerger {
     const std::vector<CollectionPtr> collections = from_.ListCollections(std::nullopt, 0);
     for (const CollectionPtr& each : collections) total_ += TRY(from_.Count(each->id, call_));
     for (const CollectionPtr& each : collections) TRY(Merge(each).Context("merge " + each->name));
+    if (!collections.empty() && report_.collections == 0) {
+      return Conflict("nothing can be merged: " + report_.messages.front(),
+                      "export the collection and add its records to one of another name");
+    }
     return std::move(report_);
   }
 

@@ -42,6 +42,7 @@ struct MergeReport {
 // Reads `from` at one sequence per collection and writes to `into`, which nobody else uses (an
 // offline store); after an error it holds a part. `progress` counts records and may be empty.
 //   kDeadlineExceeded  `progress` said stop
+//   kConflict          there are collections, and all were skipped; the first one's reason
 Result<MergeReport> MergeStores(Store& from, Store& into, OnConflict rule, const CallContext& call,
                                 const Progress& progress);
 

@@ -122,13 +122,21 @@ bool OpenStores::CloseIfUnused(const StoreName& name) {
   return true;
 }
 
-int OpenStores::CloseUnusedSince(SteadyTime before) {
+void OpenStores::SetIdleAfter(const StoreName& name,
+                              std::optional<std::chrono::seconds> idle_after) {
+  MutexLock lock(mutex_);
+  if (AwaitSettled(name)) table_.find(name)->second.idle_after = idle_after;
+}
+
+int OpenStores::CloseIdle(std::chrono::seconds idle_after) {
   int closed = 0;
+  const SteadyTime now = clock_.Steady();
   MutexLock lock(mutex_);
   for (;;) {
     const auto idle = std::find_if(table_.begin(), table_.end(), [&](const auto& entry) {
       const Slot& slot = entry.second;
-      return slot.store != nullptr && slot.store.use_count() == 1 && slot.last_used < before;
+      return slot.store != nullptr && slot.store.use_count() == 1 &&
+             now - slot.last_used > slot.idle_after.value_or(idle_after);
     });
     if (idle == table_.end()) return closed;
     evicted_total_.fetch_add(1, std::memory_order_relaxed);  // before it can be seen to be gone

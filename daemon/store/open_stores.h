@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -76,8 +77,11 @@ class OpenStores {
 
   // Closes it unless somebody holds it. True when it is not open now.
   bool CloseIfUnused(const StoreName& name);
-  // Closes what nobody holds and nobody used since `before`; returns how many.
-  int CloseUnusedSince(SteadyTime before);
+  // Closes what nobody holds and nobody used for its own time, else for `idle_after`; returns how
+  // many.
+  int CloseIdle(std::chrono::seconds idle_after);
+  // The open store's own time, until it is closed; nothing: as all have.
+  void SetIdleAfter(const StoreName& name, std::optional<std::chrono::seconds> idle_after);
   // Takes the store out of the table; who holds it goes on with it. Null when it was not open.
   std::shared_ptr<SqliteStore> Remove(const StoreName& name);
 
@@ -90,6 +94,7 @@ class OpenStores {
   struct Slot {
     std::shared_ptr<SqliteStore> store;  // null while it is being opened or closed
     SteadyTime last_used;
+    std::optional<std::chrono::seconds> idle_after = {};
   };
   using Table = std::unordered_map<StoreName, Slot, StoreNameHash>;
 

@@ -6,6 +6,7 @@
 #include "daemon/store/page_checksum.h"
 #include "daemon/store/store_file.h"
 #include "daemon/store/wal_walk.h"
+#include "lib/core/background_turn.h"
 
 namespace pannier::store {
 namespace {
@@ -137,6 +138,7 @@ Status PageWalk::ForEach(uint32_t first, uint32_t last, const Visitor& visit) co
       source = Judge(page_number, page, got - std::min<uint64_t>(got, place));
     }
     TRY(visit(page_number, source, page));
+    LetRequestsPass();
   }
   return {};
 }

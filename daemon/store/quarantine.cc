@@ -101,7 +101,7 @@ Status Quarantine::Release(const Uuid& id, const std::string& tenant, const std:
   MutexLock lock(mutex_);
   QuarantineRow row = TRY(catalog_.FindQuarantined(id));
   if (catalog_.Find(tenant, database).ok()) {
-    return Conflict("Database [" + database + "] already exists");
+    return Conflict("Database [" + database + "] already exists", "release it under another name");
   }
   const std::string path = directory_.At(row.path);
   row.origin = DataDirectory::StoreAt(id);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/model/metadata.h"
+#include "lib/core/background_turn.h"
 #include "lib/file/checksum.h"
 
 namespace pannier::store {
@@ -64,6 +65,7 @@ Status RecordCheck::CheckRows(Part& part, RecordTable& table, SharedProgress& pr
       part.notes.Note(Damage{id_, static_cast<int64_t>(row.number), std::string(row.id), damage});
     }
     part.sum.Add(row.id, row.number);
+    LetRequestsPass();
     bytes += row.id.size() + row.metadata.value_or("").size() + row.document.value_or("").size() +
              row.vector.size_bytes();
     if (part.sum.count % kRowsPerStep != 0) return {};
@@ -80,6 +82,7 @@ Status RecordCheck::CheckIds(Part& part, RecordTable& table, SharedProgress& pro
     ascending = ascending && (part.sum.count == 0 || last < id);
     last = id;
     part.sum.Add(id, number);
+    LetRequestsPass();
     return part.sum.count % kRowsPerStep == 0 ? progress.Add(0) : Status();
   };
   TRY(table.VisitIds(look));

@@ -264,6 +264,12 @@ Result<bool> Connection::HasPageChecksums() {
   return bytes == static_cast<int>(kPageChecksumBytes);
 }
 
+bool Connection::HasMoved() const {
+  int moved = 0;
+  const int code = sqlite3_file_control(db_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  return code == SQLITE_OK && moved != 0;
+}
+
 int64_t Connection::changes() const { return sqlite3_changes64(db_); }
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 

@@ -87,6 +87,9 @@ class Connection {
   // The first column of the first row.
   Result<int64_t> QueryInt(const std::string& sql);
 
+  // Whether the file is not any more where it was opened, so that what is written to it is lost.
+  bool HasMoved() const;
+
   int64_t changes() const;  // rows changed by the last statement
   bool in_transaction() const;
   // Called after each commit with the pages now in the write-ahead log.

@@ -90,18 +90,24 @@ Status SqliteStore::RunChange(std::function<Status()> apply, uint64_t bytes,
 // frees space the host's reserve.
 Status SqliteStore::RunWithRoom(const std::function<Status()>& apply, uint64_t bytes,
                                 WriteQueue::Company company, Frees frees, const CallContext& call) {
+  TRY(host_.MayWrite(frees == Frees::kSpace));
   Status done = RunChange(apply, bytes, company, call);
-  if (!done.Is(Errc::kStorageFull)) return done;
+  if (!done.Is(Errc::kStorageFull)) return Told(std::move(done));
   if (Flush(call).ok()) done = RunChange(apply, bytes, company, call);
-  if (!done.Is(Errc::kStorageFull)) return done;
+  if (!done.Is(Errc::kStorageFull)) return Told(std::move(done));
   if (frees == Frees::kSpace && host_.ReleaseReserve()) {
     done = RunChange(apply, bytes, company, call);
     if (done.ok()) host_.WantUpkeep();
   }
-  if (!done.Is(Errc::kStorageFull)) return done;
+  if (!done.Is(Errc::kStorageFull)) return Told(std::move(done));
   Error full = std::move(done).error();
   full.hint = "make room on the disk, or delete records or collections; then writes go on";
-  return full;
+  return Told(std::move(full));
+}
+
+Status SqliteStore::Told(Status status) {
+  if (status.ok() || host_.IsFenced(name_)) return status;
+  return host_.OnWriteFailed(std::move(status).error());
 }
 
 Status SqliteStore::AwaitWrites(const CallContext& call) {
@@ -135,6 +141,11 @@ void SqliteStore::CommitAll(const std::vector<WriteQueue::Write*>& writes) {
 Status SqliteStore::CommitTogether(const std::vector<WriteQueue::Write*>& writes,
                                    WriteQueue::Write** broke) {
   const auto begin = std::chrono::steady_clock::now();
+  // Nobody would find what is written to a file without a name.
+  if (writer_->connection().HasMoved() && !deleted_.load(std::memory_order_relaxed)) {
+    return Corruption("the store's file is missing",
+                      "put store.db back where it was, or restore the store from a snapshot");
+  }
   TRY(MakeLogDurable());
   TRY(writer_->Begin());
   for (WriteQueue::Write* write : writes) {
@@ -174,7 +185,8 @@ void SqliteStore::AfterCommit() {
     if (shrink_wanted_) host_.WantUpkeep();
     return;
   }
-  const uint64_t fresh_bytes = log_.fresh() * kStorePageBytes;
+  // What a pin let gather is upkeep's to move, beside the writes that go on.
+  const uint64_t fresh_bytes = log_.fresh_since_pin() * kStorePageBytes;
   const uint64_t log_bytes = log_.pages.load(std::memory_order_relaxed) * kStorePageBytes;
   if (log_bytes > options_.wal_bytes_checkpoint * kWalMax &&
       fresh_bytes > options_.wal_bytes_checkpoint) {
@@ -194,9 +206,11 @@ void SqliteStore::MoveLogAlone() {
 
 // After each commit.
 void SqliteStore::OnLog(uint64_t pages) {
-  if (pages < log_.pages.load(std::memory_order_relaxed)) {
+  // A commit that is appended makes it longer.
+  if (pages <= log_.pages.load(std::memory_order_relaxed)) {
     log_.restarts.fetch_add(1, std::memory_order_relaxed);
     log_.tried.store(0, std::memory_order_relaxed);
+    log_.released.store(0, std::memory_order_relaxed);
   }
   log_.pages.store(pages, std::memory_order_release);
 }
@@ -205,6 +219,11 @@ uint64_t SqliteStore::Log::fresh() const {
   const uint64_t in_log = pages.load(std::memory_order_acquire);
   const uint64_t seen = tried.load(std::memory_order_acquire);
   return in_log > seen ? in_log - seen : 0;
+}
+
+uint64_t SqliteStore::Log::fresh_since_pin() const {
+  const uint64_t in_log = pages.load(std::memory_order_acquire);
+  return std::min(fresh(), in_log - std::min(in_log, released.load(std::memory_order_acquire)));
 }
 
 Result<ReaderPool::Lease> SqliteStore::AcquireReader(const CallContext& call) {

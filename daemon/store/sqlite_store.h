@@ -61,14 +61,13 @@ class SqliteStore final : public Store {
   Result<uint64_t> Compact(const CallContext& call) override;
   Status RebuildIndexes(const CallContext& call) override;
   Status Warm(const CallContext& call) override;
+  Status SaveIndexes(const CallContext& call) override;
   index::Sequence sequence() const override { return sequence_.load(std::memory_order_acquire); }
 
   // --- for Stores ---
   // Moves a grown log into the file, compacts caches, asks for graphs. Called now and then by the
   // upkeep thread.
   void Upkeep();
-  // Saves the index of every collection that has one worth it, as of the last commit.
-  void SaveIndexes();
   void DropCaches();
   // The database is deleted and its file about to go: reads that would open it anew find nothing.
   void MarkDeleted() { deleted_.store(true, std::memory_order_relaxed); }
@@ -84,6 +83,7 @@ class SqliteStore final : public Store {
 
  private:
   struct Look;    // one pinned read (store_reads.cc)
+  class Fetcher;  // store_reads.cc
   class FilePin;  // store_pin.cc
   class PinTurn;
 
@@ -94,7 +94,9 @@ class SqliteStore final : public Store {
     // moved; when it was less, a reader was in the way, and trying again at once is no use.
     std::atomic<uint64_t> tried{0};
     std::atomic<uint64_t> restarts{0};  // how often it was begun anew
+    std::atomic<uint64_t> released{0};  // `pages` when the last pin ended
     uint64_t fresh() const;             // pages that nobody has tried to move
+    uint64_t fresh_since_pin() const;   // of these, those that no pin was in the way of
   };
 
   SqliteStore(const std::string& folder, const StoreOptions& options, StoreHost& host,
@@ -107,10 +109,13 @@ class SqliteStore final : public Store {
   // The same for what changes the store: refused while that is fenced.
   Status RunChange(std::function<Status()> apply, uint64_t bytes, WriteQueue::Company company,
                    const CallContext& call);
-  // The same; on a full disk room is made for it where there is some.
+  // The same, refused while the disk takes no writes; on a full one room is made for it where there
+  // is some.
   enum class Frees { kNothing, kSpace };
   Status RunWithRoom(const std::function<Status()>& apply, uint64_t bytes,
                      WriteQueue::Company company, Frees frees, const CallContext& call);
+  // Tells the host of a write that failed, and passes on what it says.
+  Status Told(Status status);
   void CommitAll(const std::vector<WriteQueue::Write*>& writes);
   // One transaction with all of `writes`. When it fails because one of them broke it, `broke` is
   // that one.
@@ -124,6 +129,7 @@ class SqliteStore final : public Store {
   // --- upkeep (store_upkeep.cc) ---
   Result<bool> MoveLog(bool truncate);  // by the leader of the queue
   Status Shrink(SteadyTime until);      // by the leader of the queue
+  Result<int64_t> VacuumStep();
   Result<uint64_t> FileBytes() const;
   Status VacuumInSteps(const CallContext& call);
   void FillFloats(const Uuid& id);
@@ -144,10 +150,16 @@ class SqliteStore final : public Store {
   Status LoadAttributes(const CollectionEntry& entry, const CallContext& call);
   Status GetPinned(const Uuid& id, const model::GetRequest& request,
                    const model::RecordVisitor& visit, const CallContext& call);
-  // `explain` (may be null) is told how; then no record is fetched.
-  Status QueryPinned(const Uuid& id, const model::QueryRequest& request,
-                     const model::RecordVisitor& visit, Explanation* explain,
-                     const CallContext& call);
+  // When a read begins to read the file: a query that finds all in memory need not.
+  enum class Rows { kAtOnce, kWhenNeeded };
+  // `explain` (may be null) is told how; then no record is fetched. False, with nothing visited:
+  // the store has moved on before its rows were needed, so that they must be pinned at once.
+  Result<bool> QueryAt(const Uuid& id, const model::QueryRequest& request,
+                       const model::RecordVisitor& visit, Explanation* explain, Rows rows,
+                       const CallContext& call);
+  Result<bool> VisitAll(Look& look, const model::QueryRequest& request,
+                        std::span<const index::Neighbor> neighbors, uint32_t query,
+                        const model::RecordVisitor& visit, ReadPace& pace, const CallContext& call);
   Result<std::vector<std::vector<index::Neighbor>>> Search(Look& look,
                                                            const model::QueryRequest& request,
                                                            uint32_t first, uint32_t count,
@@ -156,7 +168,9 @@ class SqliteStore final : public Store {
   Status BuildFilterCaches(Look& look, const model::Selection& selection, ReadPace& pace);
   Result<bool> LoadFor(const CollectionEntry& entry, bool vectors, bool attributes,
                        const CallContext& call);
-  Result<Look> LookAt(const Uuid& id, bool vectors, bool attributes, const CallContext& call);
+  Result<Look> LookAt(const Uuid& id, bool vectors, bool attributes, Rows rows,
+                      const CallContext& call);
+  Result<index::Sequence> PinRows(Look* look, const CallContext& call);
   // Counts what a read found damaged, and passes the status on.
   Status Watched(Status status);
 

@@ -155,6 +155,10 @@ class Store {
   virtual Status RebuildIndexes(const CallContext& call) = 0;
   // Loads what queries will need.
   virtual Status Warm(const CallContext& call) = 0;
+  // Loads what queries will need, waits for the graphs, and saves the indexes as of the sequence of
+  // then (docs/formats/index.md). What is not worth it, as a collection without a graph, is not.
+  //   kDeadlineExceeded  some graphs are not built yet
+  virtual Status SaveIndexes(const CallContext& call) = 0;
   // The newest committed sequence.
   virtual index::Sequence sequence() const = 0;
 };

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "daemon/index/vector_index.h"
+#include "lib/core/result.h"
 
 namespace pannier::store {
 
@@ -41,6 +42,10 @@ class StoreHost {
   virtual bool ReleaseReserve() = 0;
   // Writes of this store are refused for now.
   virtual bool IsFenced(const StoreName& store) const = 0;
+  // Whether the disk takes writes, as far as is known; `frees_space`: whether this one gives room.
+  virtual Status MayWrite(bool /*frees_space*/) { return {}; }
+  // A write failed, perhaps by the disk's fault. The error to pass on, which says what to do.
+  virtual Error OnWriteFailed(Error error) { return error; }
   virtual void OnCommit(uint64_t writes, std::chrono::nanoseconds took,
                         std::chrono::nanoseconds commit_took) = 0;
   virtual void OnSearch(bool used_graph, std::chrono::nanoseconds took) = 0;

@@ -73,6 +73,8 @@ class SqliteStore::FilePin final : public StorePin {
   ~FilePin() override {
     if (!held_) return;
     transaction_.reset();
+    store_.log_.released.store(store_.log_.pages.load(std::memory_order_acquire),
+                               std::memory_order_release);
     store_.pins_.fetch_sub(1, std::memory_order_acq_rel);
     store_.host_.WantUpkeep();
   }
@@ -109,6 +111,15 @@ class SqliteStore::FilePin final : public StorePin {
     const bool begun_anew = store_.log_.restarts.load(std::memory_order_acquire) != restarts_;
     const uint64_t grown = begun_anew ? pages : pages - std::min(pages, pages_);
     return grown * kStorePageBytes;
+  }
+
+  std::vector<PinnedIndex> SavedIndexes() const override {
+    std::vector<PinnedIndex> saved;
+    for (const PinnedCollection& collection : collections_) {
+      Result<PinnedIndex> found = store_.kept_.OpenSaved(collection, sequence_);
+      if (found.ok()) saved.push_back(std::move(*found));
+    }
+    return saved;
   }
 
   Status Read(uint64_t offset, std::span<char> into) const override {

@@ -17,12 +17,21 @@
 #include "daemon/model/collection.h"
 #include "lib/core/clock.h"
 #include "lib/core/result.h"
+#include "lib/file/file_system.h"
 
 namespace pannier::store {
 
 struct PinnedCollection {
   model::Collection info;
   uint64_t records = 0;
+};
+
+// A cache beside the store's file, as it was at the pin's sequence. It is never changed in place,
+// so it may be read after the pin.
+struct PinnedIndex {
+  std::string path;  // below the store's folder
+  uint64_t bytes = 0;
+  std::unique_ptr<file::File> file;
 };
 
 class StorePin {
@@ -35,6 +44,9 @@ class StorePin {
   virtual uint64_t log_bytes() const = 0;  // of the write-ahead log that grows meanwhile
   // Fills `into` from `offset` on; all of it exists.
   virtual Status Read(uint64_t offset, std::span<char> into) const = 0;
+  // The saved indexes that are of the pin's sequence. Those that are not, or cannot be read, are
+  // left out: nothing depends on them.
+  virtual std::vector<PinnedIndex> SavedIndexes() const = 0;
 };
 
 }  // namespace pannier::store

@@ -1,6 +1,8 @@
 // The reading calls of SqliteStore: each pins one sequence and reads rows and caches as of it.
 #include <algorithm>
+#include <span>
 #include <thread>
+#include <vector>
 
 #include "daemon/store/file_search.h"
 #include "daemon/store/read_pace.h"
@@ -10,20 +12,6 @@
 #include "lib/core/log.h"
 
 namespace pannier::store {
-
-// One pinned read. Members end in reverse order: the transaction before its reader.
-struct SqliteStore::Look {
-  CollectionEntry entry;
-  ReaderPool::Lease reader;
-  std::optional<Transaction> transaction;
-  index::Sequence at = 0;
-  std::optional<index::VectorIndex::View>
-      vectors;  // nothing: the collection has no vector, or no room for a cache
-  std::optional<index::AttributeIndex::View> attributes;
-
-  RecordTable& table() { return reader->records(entry.info->number); }
-};
-
 namespace {
 
 Columns ColumnsOf(const model::Include& include) {
@@ -40,15 +28,62 @@ model::RecordView ViewOf(const Row& row, const model::Include& include) {
   return view;
 }
 
-Status Fetch(RecordTable& table, RecordNumber number, const model::Include& include, uint32_t query,
-             float distance, const model::RecordVisitor& visit) {
-  const bool found = TRY(table.Fetch(number, ColumnsOf(include), [&](const Row& row) -> Status {
-    return visit(query, ViewOf(row, include), distance);
-  }));
-  if (!found)
+}  // namespace
+
+// One read at one sequence. Members end in reverse order: the transaction before its reader.
+struct SqliteStore::Look {
+  CollectionEntry entry;
+  std::optional<ReaderPool::Lease> reader;  // nothing: its rows are not pinned
+  std::optional<Transaction> transaction;
+  index::Sequence at = 0;
+  std::optional<index::VectorIndex::View>
+      vectors;  // nothing: the collection has no vector, or no room for a cache
+  std::optional<index::AttributeIndex::View> attributes;
+
+  bool has_rows() const { return reader.has_value(); }
+  RecordTable& table() { return (*reader)->records(entry.info->number); }
+};
+
+// Records by number, from memory or the file.
+class SqliteStore::Fetcher {
+ public:
+  // `keeps_max`: bytes of memory for those that are likely to be read again; 0: they are not.
+  Fetcher(Look& look, const model::Include& include, const model::RecordVisitor& visit,
+          uint64_t keeps_max)
+      : look_(look),
+        cache_(look.entry.indexes->rows()),
+        include_(include),
+        visit_(visit),
+        keeps_max_(keeps_max) {}
+
+  // What memory has of it.
+  RecordCache::Record Find(RecordNumber number) {
+    return include_.embeddings ? RecordCache::Record() : cache_.Find(number, look_.at);
+  }
+  // Visits what Find() gave, or the row, if it gave none.
+  Status Visit(const RecordCache::Record& found, RecordNumber number, uint32_t query,
+               float distance) {
+    if (found) return visit_(query, ViewOf(found.row(), include_), distance);
+    const auto read = [&](const Row& row) -> Status {
+      if (keeps_max_ > 0) cache_.Keep(row, look_.at, keeps_max_);
+      return visit_(query, ViewOf(row, include_), distance);
+    };
+    if (TRY(look_.table().Fetch(number, ColumnsOf(include_), read))) return {};
     return Corruption("record " + std::to_string(number) + " is in the index but not in the store");
-  return {};
-}
+  }
+
+ private:
+  Look& look_;
+  RecordCache& cache_;
+  const model::Include& include_;
+  const model::RecordVisitor& visit_;
+  const uint64_t keeps_max_;
+};
+
+namespace {
+
+// Of the memory that all caches may take, what the rows of one collection may.
+constexpr uint64_t kShareOfRows = 32;
 
 // After so many losses of a cache between loading and use, vectors are searched in the file.
 constexpr int kDropsMax = 3;
@@ -63,10 +98,18 @@ Explanation Begun(index::Sequence at, bool in_memory, const Selected& selected) 
   return explanation;
 }
 
-// How many queries are searched in the file by one scan: as many as keep their neighbours small.
-uint32_t GroupOf(const model::QueryRequest& request) {
+// How many queries are searched by one scan: as many as keep their neighbours small, and in memory
+// few enough that the end of a call's time is noticed.
+uint32_t GroupOf(const model::QueryRequest& request, bool in_memory) {
   constexpr uint32_t kNeighborsMax = 1u << 20;
-  return std::max(kNeighborsMax / std::max(request.n_results, 1u), 1u);
+  constexpr uint32_t kTogether = 16;
+  const uint32_t small = std::max(kNeighborsMax / std::max(request.n_results, 1u), 1u);
+  return in_memory ? std::min(small, kTogether) : small;
+}
+
+// Whether its rows need not be pinned before they are known not to be in memory.
+bool MayDoWithoutRows(const model::QueryRequest& request) {
+  return request.count == 1 && !request.selection.ids && !request.selection.filter;
 }
 
 // True once the caches know `at`; the writer publishes microseconds after SQLite shows a commit to
@@ -86,10 +129,18 @@ bool WaitUntilPublished(const std::atomic<index::Sequence>& published, index::Se
 
 }  // namespace
 
+// Begins to read the file, and says as of which sequence.
+Result<index::Sequence> SqliteStore::PinRows(Look* look, const CallContext& call) {
+  look->reader.emplace(TRY(AcquireReader(call)));
+  Reader& reader = **look->reader;
+  look->transaction.emplace(TRY(Transaction::Begin(reader.connection(), Transaction::Kind::kRead)));
+  return reader.collections().ReadSequence();
+}
+
 // A reader is taken only once the caches are there: who waits for them must not keep others from
 // reading rows.
 Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool attributes,
-                                              const CallContext& call) {
+                                              Rows rows, const CallContext& call) {
   const CollectionEntry entry = TRY(EntryOf(id));
   vectors = vectors && entry.info->dimension.has_value();
   bool room = true;
@@ -104,12 +155,11 @@ Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool
       room = room && ++drops < kDropsMax;
       continue;
     }
-    ReaderPool::Lease reader = TRY(AcquireReader(call));
-    Look look{entry, std::move(reader), {}, 0, {}, {}};
-    look.transaction.emplace(
-        TRY(Transaction::Begin(look.reader->connection(), Transaction::Kind::kRead)));
-    look.at = TRY(look.reader->collections().ReadSequence());
-    if (!WaitUntilPublished(sequence_, look.at, call.deadline)) break;
+    Look look{entry, {}, {}, sequence(), {}, {}};
+    if (rows == Rows::kAtOnce || vector_index == nullptr || !vector_index->HasFloats()) {
+      look.at = TRY(PinRows(&look, call));
+      if (!WaitUntilPublished(sequence_, look.at, call.deadline)) break;
+    }
     if (vectors && vector_index != nullptr) look.vectors = vector_index->At(look.at);
     if (attributes) look.attributes = attribute_index->At(look.at);
     const bool pinned =
@@ -152,7 +202,7 @@ Status SqliteStore::Get(const Uuid& id, const model::GetRequest& request,
 
 Status SqliteStore::GetPinned(const Uuid& id, const model::GetRequest& request,
                               const model::RecordVisitor& visit, const CallContext& call) {
-  Look look = TRY(LookAt(id, false, request.selection.filter.has_value(), call));
+  Look look = TRY(LookAt(id, false, request.selection.filter.has_value(), Rows::kAtOnce, call));
   RecordTable& table = look.table();
   ReadPace pace(call);
   TRY(BuildFilterCaches(look, request.selection, pace));
@@ -166,64 +216,91 @@ Status SqliteStore::GetPinned(const Uuid& id, const model::GetRequest& request,
   }
   const Selected selected =
       TRY(Select(request.selection, table, look.attributes ? &*look.attributes : nullptr, pace));
+  Fetcher fetcher(look, request.include, visit, 0);
   for (const RecordNumber number : Page(*selected.records, request.offset, request.limit)) {
     TRY(pace.Next());
-    TRY(Fetch(table, number, request.include, 0, 0, visit));
+    TRY(fetcher.Visit(fetcher.Find(number), number, 0, 0));
   }
   return {};
 }
 
 Status SqliteStore::Query(const Uuid& id, const model::QueryRequest& request,
                           const model::RecordVisitor& visit, const CallContext& call) {
-  Status queried = QueryPinned(id, request, visit, nullptr, call);
-  if (!queried.ok()) TRY(EntryOf(id));
-  return Watched(std::move(queried));
+  const Rows rows = MayDoWithoutRows(request) ? Rows::kWhenNeeded : Rows::kAtOnce;
+  Result<bool> answered = QueryAt(id, request, visit, nullptr, rows, call);
+  if (answered.ok() && !*answered) {
+    answered = QueryAt(id, request, visit, nullptr, Rows::kAtOnce, call);
+  }
+  if (!answered.ok()) TRY(EntryOf(id));
+  return Watched(answered.ok() ? Status() : answered.error());
 }
 
 Result<Explanation> SqliteStore::Explain(const Uuid& id, const model::QueryRequest& request,
                                          const CallContext& call) {
   Explanation explanation;
-  Status queried = QueryPinned(id, request, {}, &explanation, call);
-  if (!queried.ok()) TRY(EntryOf(id));
-  TRY(Watched(std::move(queried)));
+  const Result<bool> answered = QueryAt(id, request, {}, &explanation, Rows::kAtOnce, call);
+  if (!answered.ok()) TRY(EntryOf(id));
+  TRY(Watched(answered.ok() ? Status() : answered.error()));
   return explanation;
 }
 
-Status SqliteStore::QueryPinned(const Uuid& id, const model::QueryRequest& request,
-                                const model::RecordVisitor& visit, Explanation* explain,
-                                const CallContext& call) {
-  Look look = TRY(LookAt(id, true, request.selection.filter.has_value(), call));
+Result<bool> SqliteStore::QueryAt(const Uuid& id, const model::QueryRequest& request,
+                                  const model::RecordVisitor& visit, Explanation* explain,
+                                  Rows rows, const CallContext& call) {
+  Look look = TRY(LookAt(id, true, request.selection.filter.has_value(), rows, call));
   const model::Collection& collection = *look.entry.info;
-  if (!collection.dimension) return {};
+  if (!collection.dimension) return true;
   if (request.count > 0 && request.dimension != *collection.dimension) {
     return InvalidArgument("Collection expecting embedding with dimension of " +
                            std::to_string(*collection.dimension) + ", got " +
                            std::to_string(request.dimension));
   }
-  RecordTable& table = look.table();
   ReadPace pace(call);
-  TRY(BuildFilterCaches(look, request.selection, pace));
-  Selected selected =
-      TRY(Select(request.selection, table, look.attributes ? &*look.attributes : nullptr, pace,
-                 Documents::kLater));
+  Selected selected;
+  if (!MayDoWithoutRows(request)) {
+    TRY(BuildFilterCaches(look, request.selection, pace));
+    selected = TRY(Select(request.selection, look.table(),
+                          look.attributes ? &*look.attributes : nullptr, pace, Documents::kLater));
+  }
   if (selected.unknown_ids && !request.selection.filter) {
     return NotFound("Error executing plan: Internal error: Error finding id");
   }
   if (explain != nullptr) *explain = Begun(look.at, look.vectors.has_value(), selected);
-  if (request.n_results == 0) return {};
-  const uint32_t group = look.vectors ? 1 : GroupOf(request);
+  if (request.n_results == 0) return true;
+  const uint32_t group = GroupOf(request, look.vectors.has_value());
   for (uint32_t first = 0; first < request.count; first += group) {
     TRY(pace.Look());
     const uint32_t count = std::min(group, request.count - first);
     const auto neighbors = TRY(Search(look, request, first, count, &selected, explain, pace));
     for (uint32_t q = 0; q < neighbors.size() && explain == nullptr; ++q) {
-      for (const index::Neighbor& neighbor : neighbors[q]) {
-        TRY(pace.Next());
-        TRY(Fetch(table, neighbor.record, request.include, first + q, neighbor.distance, visit));
-      }
+      TRY(pace.Look());
+      if (!TRY(VisitAll(look, request, neighbors[q], first + q, visit, pace, call))) return false;
     }
   }
-  return {};
+  return true;
+}
+
+// False, with none visited: some are not in memory, and the file is of another sequence by now.
+Result<bool> SqliteStore::VisitAll(Look& look, const model::QueryRequest& request,
+                                   std::span<const index::Neighbor> neighbors, uint32_t query,
+                                   const model::RecordVisitor& visit, ReadPace& pace,
+                                   const CallContext& call) {
+  // Where vectors have no room, rows have none either.
+  Fetcher fetcher(look, request.include, visit,
+                  look.vectors ? options_.memory_budget_bytes / kShareOfRows : 0);
+  std::vector<RecordCache::Record> found;
+  found.reserve(neighbors.size());
+  bool all = true;
+  for (const index::Neighbor& neighbor : neighbors) {
+    found.push_back(fetcher.Find(neighbor.record));
+    all = all && found.back();
+  }
+  if (!all && !look.has_rows() && TRY(PinRows(&look, call)) != look.at) return false;
+  for (size_t i = 0; i < neighbors.size(); ++i) {
+    TRY(pace.Next());
+    TRY(fetcher.Visit(found[i], neighbors[i].record, query, neighbors[i].distance));
+  }
+  return true;
 }
 
 // The nearest of `count` queries from number `first` on.
@@ -236,29 +313,34 @@ Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
       std::span(request.vectors).subspan(size_t{first} * dimension, size_t{count} * dimension);
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::vector<index::Neighbor>> neighbors;
-  bool used_graph = false;
-  TableDocuments documents(look.table(), pace);
-  TableVectors floats(look.table());
+  std::vector<index::SearchReport> reports;
+  std::optional<TableVectors> floats;
+  if (look.has_rows()) floats.emplace(look.table());
   if (look.vectors) {
-    TextSearch by_text(*look.vectors, selected, documents);
-    for (uint32_t q = 0; q < count; ++q) {
-      const auto query = queries.subspan(size_t{q} * dimension, dimension);
-      const index::RecordSet* allowed = selected->records ? &*selected->records : nullptr;
-      index::SearchReport report;
-      const index::SearchRequest wanted{query, request.n_results, allowed,
-                                        collection.hnsw.ef_search, &floats};
-      neighbors.push_back(selected->division ? TRY(by_text.Search(wanted, &report))
-                                             : look.vectors->Search(wanted, &report));
-      if (explain != nullptr) explain->searches.push_back(report);
-      used_graph = used_graph || report.plan == index::SearchReport::Plan::kGraph;
+    const index::SearchRequest wanted{queries, request.n_results,
+                                      selected->records ? &*selected->records : nullptr,
+                                      collection.hnsw.ef_search, floats ? &*floats : nullptr};
+    if (selected->division) {
+      TableDocuments documents(look.table(), pace);
+      neighbors = TRY(TextSearch(*look.vectors, selected, documents)
+                          .SearchMany(queries, dimension, wanted, &reports));
+    } else {
+      neighbors = look.vectors->SearchMany(queries, wanted, &reports);
     }
   } else {
+    TableDocuments documents(look.table(), pace);
     TRY(Settle(selected, documents));
     const index::RecordSet* allowed = selected->records ? &*selected->records : nullptr;
     const index::VectorIndex::Options options{collection.hnsw, dimension, options_.graph_threshold};
     neighbors = TRY(SearchRows(look.table(), options, queries, request.n_results, allowed, pace));
   }
-  TRY(floats.status());
+  const bool used_graph = std::any_of(reports.begin(), reports.end(), [](const auto& report) {
+    return report.plan != index::Plan::kExact;
+  });
+  if (explain != nullptr) {
+    explain->searches.insert(explain->searches.end(), reports.begin(), reports.end());
+  }
+  if (floats) TRY(floats->status());
   host_.OnSearch(used_graph, std::chrono::steady_clock::now() - begin);
   return neighbors;
 }
@@ -282,7 +364,7 @@ void SqliteStore::FillFloats(const Uuid& id) {
   constexpr uint32_t kAtOnce = 20'000;
   constexpr auto kPatience = std::chrono::seconds(2);
   CallContext call{SystemClock().Steady() + kPatience};
-  Result<Look> look = LookAt(id, true, false, call);
+  Result<Look> look = LookAt(id, true, false, Rows::kAtOnce, call);
   if (!look.ok() || !look->vectors) return;  // the next round tries again
   TableVectors floats(look->table());
   look->vectors->FillFloats(floats, kAtOnce);

@@ -13,7 +13,7 @@ using Company = WriteQueue::Company;
 
 constexpr CallContext WithoutDeadline() { return {SteadyTime::max()}; }
 // Free pages given back in one step (4 MiB): writers wait for no more than that.
-constexpr char kVacuumStep[] = "PRAGMA incremental_vacuum(256)";
+constexpr int kVacuumPages = 256;
 // A pin or a long read keeps the file from getting shorter: how long a caller waits for its end.
 constexpr auto kCompactPatience = std::chrono::seconds(30);
 constexpr auto kLookAgain = std::chrono::milliseconds(5);
@@ -40,14 +40,21 @@ Status SqliteStore::Flush(const CallContext& call) {
 
 // --- free pages ---
 
+// Gives back some free pages, by the leader of the queue. How many are left.
+Result<int64_t> SqliteStore::VacuumStep() {
+  Connection& connection = writer_->connection();
+  if (TRY(connection.QueryInt("PRAGMA freelist_count")) > 0) {
+    TRY(MakeLogDurable());
+    TRY(connection.Run("PRAGMA incremental_vacuum(" + std::to_string(kVacuumPages) + ")"));
+  }
+  return connection.QueryInt("PRAGMA freelist_count");
+}
+
 // Gives the pages of dropped collections back to the file system, until about `until`. What is left
 // then, or where a failure or a reader of the log prevents it, is the next Upkeep()'s.
 Status SqliteStore::Shrink(SteadyTime until) {
   shrink_wanted_ = true;
-  Connection& connection = writer_->connection();
-  while (TRY(connection.QueryInt("PRAGMA freelist_count")) > 0) {
-    TRY(MakeLogDurable());
-    TRY(connection.Run(kVacuumStep));
+  while (TRY(VacuumStep()) > 0) {
     if (SystemClock().Steady() >= until) return {};
   }
   if (TRY(MoveLog(/*truncate=*/true))) shrink_wanted_ = false;
@@ -58,22 +65,16 @@ Result<uint64_t> SqliteStore::FileBytes() const { return TRY(files_.Stat(path_))
 
 Status SqliteStore::VacuumInSteps(const CallContext& call) {
   int64_t before = 0, left = 1;
+  const auto step = [&]() -> Status {
+    before = TRY(writer_->connection().QueryInt("PRAGMA freelist_count"));
+    left = TRY(VacuumStep());
+    // What it moves goes through the log: that shall not grow to the file's size.
+    if (log_.fresh() * kStorePageBytes > options_.wal_bytes_checkpoint)
+      TRY(MoveLog(/*truncate=*/false));
+    return {};
+  };
   while (left > 0) {
-    TRY(Run(
-        [&]() -> Status {
-          Connection& connection = writer_->connection();
-          before = TRY(connection.QueryInt("PRAGMA freelist_count"));
-          if (before > 0) {
-            TRY(MakeLogDurable());
-            TRY(connection.Run(kVacuumStep));
-            // What it moves goes through the log: that shall not grow to the file's size.
-            if (log_.fresh() * kStorePageBytes > options_.wal_bytes_checkpoint)
-              TRY(MoveLog(/*truncate=*/false));
-          }
-          left = TRY(connection.QueryInt("PRAGMA freelist_count"));
-          return {};
-        },
-        0, Company::kBare, call));
+    TRY(Run(step, 0, Company::kBare, call));
     if (left >= before && left > 0) return Internal("free pages stay in the file");
   }
   return {};
@@ -141,14 +142,17 @@ Status SqliteStore::AwaitGraph(const CollectionEntry& entry, const CallContext& 
   }
 }
 
-void SqliteStore::SaveIndexes() {
+Status SqliteStore::SaveIndexes(const CallContext& call) {
+  TRY(Warm(call));
   const auto map = published_.Get();  // held while it is walked
   for (const auto& [id, entry] : map->entries()) {
+    TRY(AwaitGraph(entry, call));
     const Status saved = kept_.Save(entry, sequence());
     if (!saved.ok() && !saved.Is(Errc::kUnavailable)) {
       LogWarn("index not saved").Add("error", saved.error().what);
     }
   }
+  return {};
 }
 
 void SqliteStore::Upkeep() {

@@ -90,8 +90,8 @@ Result<CollectionEntry> SqliteStore::EntryOf(const Uuid& id) const {
 
 Status SqliteStore::UpdateCollection(const Uuid& id, const CollectionChange& change,
                                      const CallContext& call) {
-  return RunChange([&] { return writer_->UpdateCollection(id, change); }, 4096, Company::kShared,
-                   call);
+  return RunWithRoom([&] { return writer_->UpdateCollection(id, change); }, 4096, Company::kShared,
+                     Frees::kNothing, call);
 }
 
 Status SqliteStore::DeleteCollection(const std::string& name, const CallContext& call) {

@@ -20,7 +20,7 @@ constexpr auto kUpkeepInterval = std::chrono::seconds(1);
 constexpr auto kQuarantineInterval = std::chrono::minutes(1);
 
 DatabaseInfo InfoOf(const CatalogEntry& entry) {
-  return {entry.database, entry.tenant, entry.name};
+  return {entry.database, entry.tenant, entry.name, entry.session};
 }
 StoreName NameOf(const CatalogEntry& entry) { return {entry.tenant, entry.name}; }
 
@@ -39,12 +39,28 @@ Stores::Impl::Impl(DataDirectory directory, std::unique_ptr<Catalog> catalog, St
       quarantine_(directory_, *catalog_, files),
       sweeper_(directory_, *catalog_, quarantine_, databases_change_, files, clock),
       reserve_(directory_.reserve_path(), options_.reserve_bytes, files),
+      gate_(GateOptions(), files, clock),
       open_(options_.open_max, options_.open_patience, clock) {}
 
 Stores::Impl::~Impl() {
   upkeep_.request_stop();
   upkeep_wanted_.NotifyAll();
   if (upkeep_.joinable()) upkeep_.join();
+}
+
+WriteGate::Options Stores::Impl::GateOptions() {
+  return {.probe = directory_.probe_path(),
+          .look_every = options_.look_at_disk_every,
+          .missing_reserve = [this] { return reserve_.MissingBytes(); },
+          .told =
+              [this](const GateState& now) {
+                if (observer_ != nullptr) observer_->OnWriteGate(now);
+              }};
+}
+
+Status Stores::Impl::Told(Status status) {
+  if (status.ok()) return status;
+  return gate_.OnFailure(std::move(status).error());
 }
 
 // --- start ---
@@ -80,11 +96,29 @@ Status Stores::Impl::MakeDefaults() {
 
 // --- databases ---
 
-Status Stores::Impl::CreateDatabase(const std::string& tenant, const std::string& name) {
+Status Stores::Impl::CreateTenant(const std::string& name) {
+  TRY(gate_.Check(/*frees_space=*/false));
+  return Told(catalog_->CreateTenant(name));
+}
+
+Status Stores::Impl::CreateDatabase(const std::string& tenant, const std::string& name,
+                                    std::optional<Uuid> session) {
+  TRY(gate_.Check(/*frees_space=*/false));
   const std::shared_lock changing(databases_change_);
   TRY(catalog_->FindTenant(tenant));
   if (catalog_->Find(tenant, name).ok()) return Conflict("Database [" + name + "] already exists");
-  return MakeDatabase({Uuid::Random(), Uuid::Random(), tenant, name}, /*with_tenant=*/false);
+  return Told(MakeDatabase({Uuid::Random(), Uuid::Random(), tenant, name, session},
+                           /*with_tenant=*/false));
+}
+
+Status Stores::Impl::NoteSession(const SessionRow& session) {
+  TRY(gate_.Check(/*frees_space=*/false));
+  return Told(catalog_->NoteSession(session));
+}
+
+Status Stores::Impl::SetIdle(const StoreName& name, std::optional<uint32_t> seconds) {
+  TRY(gate_.Check(/*frees_space=*/false));
+  return Told(catalog_->SetIdle(name.tenant, name.database, seconds));
 }
 
 Status Stores::Impl::MakeDatabase(const CatalogEntry& entry, bool with_tenant) {
@@ -111,7 +145,9 @@ Status Stores::Impl::MakeFiles(const Uuid& store) {
   return files_.SyncDirectory(directory_.stores_path());
 }
 
-Status Stores::Impl::DeleteDatabase(const std::string& tenant, const std::string& name) {
+Status Stores::Impl::DeleteDatabase(const std::string& tenant, const std::string& name,
+                                    std::optional<Uuid> session) {
+  TRY(gate_.Check(/*frees_space=*/true));
   std::shared_lock changing(databases_change_, std::defer_lock);
   CatalogEntry entry;
   {
@@ -121,9 +157,10 @@ Status Stores::Impl::DeleteDatabase(const std::string& tenant, const std::string
     const OpenStores::Bar bar = TRY(open_.HoldBack({tenant, name}));
     changing.lock();
     entry = TRY(catalog_->Find(tenant, name));
+    if (session && entry.session != session) return NotFound("Database [" + name + "] not found");
     Status removed = catalog_->Remove(entry);
     if (removed.Is(Errc::kStorageFull) && reserve_.Release()) removed = catalog_->Remove(entry);
-    TRY(removed);
+    TRY(Told(std::move(removed)));
     Forget(entry);
   }
   TRY(file::RemoveAll(files_, directory_.store_path(entry.store)));
@@ -139,6 +176,7 @@ void Stores::Impl::Forget(const CatalogEntry& entry) {
 // All stores are held back before the lock is taken, as in DeleteDatabase(); those that were made
 // in between too, by looking again.
 Status Stores::Impl::Reset() {
+  TRY(gate_.Check(/*frees_space=*/true));
   const auto list = [this] { return catalog_->List(std::nullopt, std::nullopt, 0); };
   std::unique_lock changing(databases_change_, std::defer_lock);
   std::map<StoreName, OpenStores::Bar> bars;
@@ -167,15 +205,25 @@ Status Stores::Impl::Reset() {
 
 Result<StoreRef> Stores::Impl::Acquire(const StoreName& name) {
   if (std::shared_ptr<SqliteStore> store = open_.Find(name)) return StoreRef(std::move(store));
+  std::optional<uint32_t> idle_seconds;
   const auto open = [&]() -> Result<std::shared_ptr<SqliteStore>> {
     const CatalogEntry entry = TRY(catalog_->Find(name.tenant, name.database));
-    Result<std::shared_ptr<SqliteStore>> store =
-        SqliteStore::Open(directory_.store_path(entry.store), options_, *this, files_, name);
+    const auto try_it = [&] {
+      return SqliteStore::Open(directory_.store_path(entry.store), options_, *this, files_, name);
+    };
+    Result<std::shared_ptr<SqliteStore>> store = try_it();
+    // Also to be read a store needs a little room, for the index of its log.
+    const bool for_room =
+        store.Is(Errc::kStorageFull) ||
+        (store.Is(Errc::kUnavailable) && gate_.state().cause == GateCause::kDiskFull);
+    if (for_room && reserve_.Release()) store = try_it();
     // Missing is not new: the catalog knows the store, so an empty one must not take its place.
     if (store.Is(Errc::kNotFound)) return Corruption("the store's file is missing");
+    idle_seconds = entry.idle_seconds;
     return store;
   };
   Result<std::shared_ptr<SqliteStore>> store = open_.FindOrOpen(name, open);
+  if (idle_seconds) open_.SetIdleAfter(name, std::chrono::seconds(*idle_seconds));
   if (store.ok()) return StoreRef(std::move(store).value());
   if (store.Is(Errc::kCorruption)) OnChecksumFailure(name, store.error().what);
   if (store.Is(Errc::kNotFound)) return std::move(store).error();
@@ -185,6 +233,9 @@ Result<StoreRef> Stores::Impl::Acquire(const StoreName& name) {
 Result<StoreInfo> Stores::Impl::Describe(const CatalogEntry& entry) {
   StoreInfo info;
   info.database = InfoOf(entry);
+  info.folder = "stores/" + entry.store.ToString();
+  info.idle_after =
+      entry.idle_seconds ? std::chrono::seconds(*entry.idle_seconds) : options_.idle_after;
   Result<uint64_t> bytes = file::DiskUsage(files_, directory_.store_path(entry.store));
   info.bytes_on_disk = bytes.ok() ? *bytes : 0;
   if (auto damage = damage_.Of(NameOf(entry))) {
@@ -269,7 +320,8 @@ void Stores::Impl::UpkeepLoop(const std::stop_token& stop) {
     if (stop.stop_requested()) return;
     for (const OpenStores::Open& open : open_.List()) open.store->Upkeep();
     MakeRoom(0);  // what grew by writing counts too
-    open_.CloseUnusedSince(clock_.Steady() - options_.idle_after);
+    open_.CloseIdle(options_.idle_after);
+    gate_.LookAgain();
     reserve_.Refill();
     TidyQuarantine();
   }
@@ -313,11 +365,12 @@ Result<std::unique_ptr<Stores>> Stores::Open(const std::string& data, StoreOptio
   return std::unique_ptr<Stores>(new Stores(std::move(impl)));
 }
 
-Status Stores::CreateTenant(const std::string& name) { return impl_->catalog_->CreateTenant(name); }
+Status Stores::CreateTenant(const std::string& name) { return impl_->CreateTenant(name); }
 Status Stores::FindTenant(const std::string& name) { return impl_->catalog_->FindTenant(name); }
 
-Status Stores::CreateDatabase(const std::string& tenant, const std::string& name) {
-  return impl_->CreateDatabase(tenant, name);
+Status Stores::CreateDatabase(const std::string& tenant, const std::string& name,
+                              std::optional<Uuid> session) {
+  return impl_->CreateDatabase(tenant, name, session);
 }
 
 Result<DatabaseInfo> Stores::FindDatabase(const std::string& tenant, const std::string& name) {
@@ -335,7 +388,35 @@ Result<std::vector<DatabaseInfo>> Stores::ListDatabases(const std::string& tenan
 }
 
 Status Stores::DeleteDatabase(const std::string& tenant, const std::string& name) {
-  return impl_->DeleteDatabase(tenant, name);
+  return impl_->DeleteDatabase(tenant, name, std::nullopt);
+}
+
+Status Stores::DeleteTemporary(const Uuid& session, const std::string& tenant,
+                               const std::string& name) {
+  return impl_->DeleteDatabase(tenant, name, session);
+}
+
+Status Stores::NoteSession(const SessionRow& session) { return impl_->NoteSession(session); }
+
+Result<std::vector<SessionRow>> Stores::Sessions() {
+  std::vector<SessionRow> rows = TRY(impl_->catalog_->Sessions());
+  for (const Uuid& uid : TRY(impl_->catalog_->LostSessions())) {
+    rows.emplace_back();
+    rows.back().uid = uid;
+  }
+  return rows;
+}
+
+Status Stores::ForgetSession(const Uuid& session) {
+  return impl_->catalog_->ForgetSession(session);
+}
+
+Result<std::vector<DatabaseInfo>> Stores::TemporaryOf(const Uuid& session) {
+  std::vector<DatabaseInfo> list;
+  for (const CatalogEntry& entry : TRY(impl_->catalog_->TemporaryOf(session))) {
+    list.push_back(InfoOf(entry));
+  }
+  return list;
 }
 
 Status Stores::Reset() { return impl_->Reset(); }
@@ -347,6 +428,15 @@ Result<StoreRef> Stores::Acquire(const std::string& tenant, const std::string& d
 Result<bool> Stores::Close(const std::string& tenant, const std::string& database) {
   TRY(impl_->catalog_->Find(tenant, database));
   return impl_->open_.CloseIfUnused({tenant, database});
+}
+
+Status Stores::SetIdleAfter(const std::string& tenant, const std::string& database,
+                            std::optional<std::chrono::seconds> idle_after) {
+  std::optional<uint32_t> seconds;
+  if (idle_after) seconds = static_cast<uint32_t>(idle_after->count());
+  TRY(impl_->SetIdle({tenant, database}, seconds));
+  impl_->open_.SetIdleAfter({tenant, database}, idle_after);
+  return {};
 }
 
 Result<std::vector<StoreInfo>> Stores::List() {
@@ -363,6 +453,10 @@ Result<StoreInfo> Stores::Describe(const std::string& tenant, const std::string&
 
 StoreStats Stores::stats() const { return impl_->Stats(); }
 const Uuid& Stores::instance_id() const { return impl_->directory_.instance_id(); }
+GateState Stores::write_state() const { return impl_->gate_.state(); }
+void Stores::RefuseWrites(std::optional<std::string> reason) {
+  impl_->gate_.Wish(std::move(reason));
+}
 
 Status Stores::MarkDamaged(const std::string& tenant, const std::string& database,
                            const std::string& what) {

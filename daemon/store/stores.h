@@ -16,8 +16,10 @@
 
 #include "daemon/store/journal.h"
 #include "daemon/store/replacement.h"
+#include "daemon/store/session_row.h"
 #include "daemon/store/store.h"
 #include "daemon/store/sweep.h"
+#include "daemon/store/write_gate.h"
 #include "lib/core/clock.h"
 #include "lib/core/result.h"
 #include "lib/core/uuid.h"
@@ -32,17 +34,20 @@ struct DatabaseInfo {
   Uuid id;  // nil for the default database
   std::string tenant;
   std::string name;
+  std::optional<Uuid> session = {};  // it is temporary, and goes with this session
 };
 
 struct StoreInfo {
   DatabaseInfo database;
+  std::string folder;  // with its files, below the data directory: "stores/<id>"
   bool open = false;
   uint64_t collections = 0, records = 0;  // 0 while not open
   index::Sequence sequence = 0;           // 0 while not open
   uint64_t bytes_on_disk = 0, bytes_in_memory = 0;
-  std::optional<WallTime> last_used;  // since this process started
-  bool damaged = false;               // bytes of it failed their check, and nobody mended them yet
-  std::string damage;                 // what was found first
+  std::optional<WallTime> last_used;   // since this process started
+  std::chrono::seconds idle_after{0};  // closed when nobody used it for so long
+  bool damaged = false;                // bytes of it failed their check, and nobody mended them yet
+  std::string damage;                  // what was found first
 };
 
 // Counted since start; read for metrics.
@@ -66,6 +71,8 @@ class StoreObserver {
   // Bytes of a store failed their check; said once per store and cause until it is cleared.
   virtual void OnDamage(const std::string& /*tenant*/, const std::string& /*database*/,
                         const std::string& /*what*/) {}
+  // Writes are refused from now on, for this reason; or taken again.
+  virtual void OnWriteGate(const GateState& /*now*/) {}
 };
 
 struct StoreOptions {
@@ -80,6 +87,7 @@ struct StoreOptions {
       512ull << 20;  // indexes of all stores; past it collections are searched in the file; 0: none
   uint64_t reserve_bytes = 0;  // of disk, kept aside so that deletions work on a full one; 0: none
   std::chrono::seconds idle_after{4 * 3600};
+  std::chrono::milliseconds look_at_disk_every{250};  // while writes fail (write_gate.h)
   uint32_t graph_threshold = 5'000;
   std::string sqlite_vfs;  // empty: SQLite's own; tests put faults here
 };
@@ -98,10 +106,13 @@ class Stores {
   ~Stores();
 
   // --- tenants and databases --- error texts are Chroma's
+  // Those that change something may also fail as writes of records do while writes are refused.
   Status CreateTenant(const std::string& name);  // kConflict
   Status FindTenant(const std::string& name);    // kNotFound
-  Status CreateDatabase(const std::string& tenant,
-                        const std::string& name);  // kConflict, kNotFound (the tenant)
+  // With `session` it is temporary: that session's (NoteSession() came before).
+  //   kConflict, kNotFound (the tenant)
+  Status CreateDatabase(const std::string& tenant, const std::string& name,
+                        std::optional<Uuid> session = {});
   Result<DatabaseInfo> FindDatabase(const std::string& tenant,
                                     const std::string& name);  // kNotFound
   // By name. Empty for an unknown tenant.
@@ -111,6 +122,8 @@ class Stores {
   //   kNotFound
   //   kUnavailable  its store is being replaced, and that took longer than open_patience
   Status DeleteDatabase(const std::string& tenant, const std::string& name);
+  // The same for a temporary one, while it is that session's; else kNotFound.
+  Status DeleteTemporary(const Uuid& session, const std::string& tenant, const std::string& name);
   // Deletes everything but what is in quarantine, and makes the default tenant and database anew.
   Status Reset();
 
@@ -124,15 +137,33 @@ class Stores {
   // Closes the store when nobody holds it. True when it is closed now.
   //   kNotFound  no such database
   Result<bool> Close(const std::string& tenant, const std::string& database);
+  // After how much idleness it is closed, now and after restarts; nothing:
+  // StoreOptions::idle_after.
+  //   kNotFound  no such database
+  Status SetIdleAfter(const std::string& tenant, const std::string& database,
+                      std::optional<std::chrono::seconds> idle_after);
   Result<std::vector<StoreInfo>> List();
   Result<StoreInfo> Describe(const std::string& tenant, const std::string& database);
   StoreStats stats() const;
   const Uuid& instance_id() const;
+  // Whether writes are refused now, and why. Cheap while they are not.
+  GateState write_state() const;
+  // Refuses all writes of clients until it is called with nothing: their error is kUnavailable, and
+  // says `reason`. Operations (snapshots, restores, …) go on. Ends with the process.
+  void RefuseWrites(std::optional<std::string> reason);
   // Remembers that the store is damaged until it is cleared, replaced or deleted. Requests go on:
   // what fails its check is refused record by record.  kNotFound: no such database
   Status MarkDamaged(const std::string& tenant, const std::string& database,
                      const std::string& what);
   Status ClearDamaged(const std::string& tenant, const std::string& database);
+
+  // --- sessions that have temporary databases, durably (daemon/sessions) ---
+  // Adds it, or changes what is known of it.
+  Status NoteSession(const SessionRow& session);
+  // Oldest first; one that only databases name has neither owner nor id.
+  Result<std::vector<SessionRow>> Sessions();
+  Status ForgetSession(const Uuid& session);
+  Result<std::vector<DatabaseInfo>> TemporaryOf(const Uuid& session);
 
   // --- whole stores, for operations (replacement.h) ---
   Journal& journal();

@@ -19,6 +19,7 @@
 #include "daemon/store/quarantine.h"
 #include "daemon/store/stores.h"
 #include "daemon/store/sweeper.h"
+#include "daemon/store/write_gate.h"
 #include "lib/core/mutex.h"
 
 namespace pannier::store {
@@ -41,6 +42,8 @@ class Stores::Impl final : public StoreHost {
   void WantUpkeep() override;
   bool ReleaseReserve() override { return reserve_.Release(); }
   bool IsFenced(const StoreName& store) const override;
+  Status MayWrite(bool frees_space) override { return gate_.Check(frees_space); }
+  Error OnWriteFailed(Error error) override { return gate_.OnFailure(std::move(error)); }
   void OnCommit(uint64_t writes, std::chrono::nanoseconds took,
                 std::chrono::nanoseconds commit_took) override;
   void OnSearch(bool used_graph, std::chrono::nanoseconds took) override {
@@ -52,8 +55,14 @@ class Stores::Impl final : public StoreHost {
   }
 
   // --- what Stores offers: databases and open stores ---
-  Status CreateDatabase(const std::string& tenant, const std::string& name);
-  Status DeleteDatabase(const std::string& tenant, const std::string& name);
+  Status CreateTenant(const std::string& name);
+  Status NoteSession(const SessionRow& session);
+  Status SetIdle(const StoreName& name, std::optional<uint32_t> seconds);
+  Status CreateDatabase(const std::string& tenant, const std::string& name,
+                        std::optional<Uuid> session);
+  // Of this session alone, if one is given.
+  Status DeleteDatabase(const std::string& tenant, const std::string& name,
+                        std::optional<Uuid> session);
   Status Reset();
   Result<StoreRef> Acquire(const StoreName& name);
   Result<StoreInfo> Describe(const CatalogEntry& entry);
@@ -82,9 +91,13 @@ class Stores::Impl final : public StoreHost {
   std::shared_mutex databases_change_;
   Sweeper sweeper_;
   DiskReserve reserve_;
+  WriteGate gate_;
   OpenStores open_;
 
  private:
+  WriteGate::Options GateOptions();
+  // `status`, of a change of the catalog, as the gate passes it on.
+  Status Told(Status status);
   Status MakeDefaults();
   Status MakeDatabase(const CatalogEntry& entry, bool with_tenant);
   void Forget(const CatalogEntry& entry);

@@ -60,4 +60,15 @@ Result<std::vector<index::Neighbor>> TextSearch::Search(index::SearchRequest req
   return vectors_.Search(request, report);
 }
 
+Result<std::vector<std::vector<index::Neighbor>>> TextSearch::SearchMany(
+    std::span<const float> queries, uint32_t dimension, index::SearchRequest request,
+    std::vector<index::SearchReport>* reports) {
+  std::vector<std::vector<index::Neighbor>> found;
+  for (size_t at = 0; at < queries.size(); at += dimension) {
+    request.query = queries.subspan(at, dimension);
+    found.push_back(TRY(Search(request, &reports->emplace_back())));
+  }
+  return found;
+}
+
 }  // namespace pannier::store

@@ -3,6 +3,7 @@
 // what looking at all of them would pass.
 #pragma once
 
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -24,6 +25,10 @@ class TextSearch {
   //   what the documents failed with
   Result<std::vector<index::Neighbor>> Search(index::SearchRequest request,
                                               index::SearchReport* report);
+  // For each of the queries in `queries`; as VectorIndex::View::SearchMany().
+  Result<std::vector<std::vector<index::Neighbor>>> SearchMany(
+      std::span<const float> queries, uint32_t dimension, index::SearchRequest request,
+      std::vector<index::SearchReport>* reports);
 
  private:
   // How many of the found pass, at most `most`; those are moved to the front.

@@ -363,6 +363,7 @@ Status Writer::UpdateOne(Change& change, RecordNumber number, const model::Recor
   if (!TRY(table.Fetch(number, Columns::kAll, replace)))
     return Corruption("an id points at no record");
   dirty_ = true;
+  change.entry.indexes->rows().NoteChange(number, sequence_ + 1);
   if (const auto vectors = change.entry.indexes->vectors(); vectors && !vector.empty()) {
     vectors->Put(sequence_ + 1, number, vector);
   }
@@ -382,6 +383,7 @@ Result<uint64_t> Writer::Remove(const Uuid& id, const std::vector<RecordNumber>&
   for (const RecordNumber number : numbers) {
     TRY(Breaking(table.Remove(number)));
     dirty_ = true;
+    change.entry.indexes->rows().NoteChange(number, sequence_ + 1);
     change.counters_changed = true;
     --change.counters.records;
     if (const auto vectors = change.entry.indexes->vectors())

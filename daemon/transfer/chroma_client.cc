@@ -43,7 +43,12 @@ Error Refusal(const http::Response& response) {
 Result<ChromaClient> ChromaClient::Connect(const std::string& url) {
   const std::string address = url.ends_with('/') ? url.substr(0, url.size() - 1) : url;
   ChromaClient client(TRY(http::Client::Make(address)));
-  const json limits = TRY(client.Get("/pre-flight-checks").Context(url));
+  Result<json> asked = client.Get("/pre-flight-checks");
+  if (asked.Is(Errc::kUnavailable) || asked.Is(Errc::kDeadlineExceeded)) {
+    return Unavailable(url + ": " + asked.error().what,
+                       "is a Chroma server running there? The daemon must reach it");
+  }
+  const json limits = TRY(std::move(asked).Context(url));
   const auto most = limits.is_object() ? limits.find("max_batch_size") : limits.end();
   if (most == limits.end() || !most->is_number_integer() || most->get<int64_t>() < 1)
     return Unavailable(url + " is not a Chroma server", "give http://HOST:PORT of one");

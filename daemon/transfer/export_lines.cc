@@ -23,7 +23,7 @@ class LinesFile {
   }
 
   Status Open() {
-    if (TRY(file::Exists(files_, to_))) return Conflict(to_.string() + " exists already");
+    if (TRY(file::Exists(files_, to_))) return AlreadyThere();
     TRY(file::RemoveAll(files_, partial_));
     file_ = TRY(files_.Open(partial_, file::OpenMode::kCreateNew));
     return {};
@@ -39,13 +39,17 @@ class LinesFile {
   Result<uint64_t> Finish() {
     TRY(Flush());
     TRY(file_->Sync());
-    if (TRY(file::Exists(files_, to_))) return Conflict(to_.string() + " exists already");
+    if (TRY(file::Exists(files_, to_))) return AlreadyThere();
     TRY(file::RenameDurably(files_, partial_, to_));
     file_.reset();
     return bytes_;
   }
 
  private:
+  Error AlreadyThere() const {
+    return Conflict(to_.string() + " exists already", "name another file, or remove that one");
+  }
+
   Status Flush() {
     TRY(file_->Append(block_));
     bytes_ += block_.size();

@@ -30,7 +30,7 @@ class Fork final : public ActionRunner {
 Status Fork::Check(const Request& request) {
   TRY(FindDatabase(services_, *request.store));
   const StoreName to = *StoreOf(request.arguments, "to");
-  if (!TRY(DatabaseExists(services_, to))) return {};
+  if (!TRY(DatabaseExists(services_, to))) return CheckNewName(to, "to");
   return Conflict("the member \"to\": " + ToString(to) + " exists already", "choose a new name");
 }
 
@@ -76,7 +76,8 @@ Status Merge::Check(const Request& request) {
   TRY(FindDatabase(services_, *request.store));
   TRY(FindDatabase(services_, from).Context("the member \"from\""));
   if (ToString(from) != ToString(*request.store)) return {};
-  return InvalidArgument("the member \"from\" is the store itself");
+  return InvalidArgument("the member \"from\" is the store itself",
+                         "name another store to merge into this one");
 }
 
 store::OnConflict RuleOf(const Request& request) {

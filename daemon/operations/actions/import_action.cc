@@ -25,12 +25,17 @@ class Import final : public ActionRunner {
   Result<rescue::RescueReport> Rescue(Context& context, const std::string& target);
   Result<StoreName> NameFor(const Request& request, const RescuedDatabase& database, size_t count);
   Status Bring(Context& context, const RescuedDatabase& database, const StoreName& name);
+  Status Place(Context& context, const Uuid& part, const RescuedDatabase& database,
+               const StoreName& name);
   Result<bool> IsEmpty(const StoreName& store);
 
   Services& services_;
 };
 
 Status Import::Check(const Request& request) {
+  if (request.store && !TRY(DatabaseExists(services_, *request.store))) {
+    TRY(CheckNewName(*request.store, "store"));
+  }
   if (TextOf(request.arguments, "directory")->starts_with('/')) return {};
   return InvalidArgument("the member \"directory\" must be an absolute path",
                          "as the daemon sees it, which may be in a container");
@@ -68,13 +73,21 @@ Status Import::Bring(Context& context, const RescuedDatabase& database, const St
                       {"store", ToString(name)},
                       {"directory", *TextOf(context.request().arguments, "directory")}};
   if (TRY(part.Begin(shown))) return {};
+  Status placed = Place(context, part.uid(), database, name);
+  if (placed.ok()) return part.NoteDone();
+  part.NoteFailed(placed.error());
+  return placed;
+}
+
+Status Import::Place(Context& context, const Uuid& part, const RescuedDatabase& database,
+                     const StoreName& name) {
   if (TRY(DatabaseExists(services_, name)) && !TRY(IsEmpty(name))) {
     return Conflict("store " + ToString(name) + " exists and is not empty",
                     "import under another name (\"store\"), then merge");
   }
-  TRY(PutInPlace(services_, part.uid(), name, database.folder, "import",
-                 services_.settings.quarantine, context.deadline()));
-  return part.NoteDone();
+  TRY(PutInPlace(services_, part, name, database.folder, "import", services_.settings.quarantine,
+                 context.deadline()));
+  return {};
 }
 
 json CollectionsJson(const RescuedDatabase& database) {

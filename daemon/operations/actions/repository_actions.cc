@@ -75,13 +75,13 @@ class Check final : public OnRepository {
     const auto repository =
         TRY(services_.repositories.Open(request.repository, context.deadline()));
     TRY(context.Enter("listing"));
+    services_.finder.Forget();
     const auto listing =
         TRY(services_.finder.List(*repository, std::nullopt, Uuid(), context.deadline()));
     const uint64_t bytes = TRY(BytesOf(*repository, context));
-    return json{{"id", repository->id().ToString()},
-                {"snapshots", listing.snapshots.size()},
-                {"unreadable", listing.unreadable},
-                {"bytes", bytes}};
+    return json{{"id", repository->id().ToString()}, {"snapshots", listing.snapshots.size()},
+                {"unreadable", listing.unreadable},  {"sound", listing.unreadable == 0},
+                {"messages", listing.broken},        {"bytes", bytes}};
   }
 };
 

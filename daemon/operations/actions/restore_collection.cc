@@ -16,9 +16,7 @@ Result<std::shared_ptr<Store>> OpenWithOnly(Services& services, const std::strin
   const std::shared_ptr<Store> store =
       TRY(store::OpenOfflineStore(folder, services.settings.store, services.files));
   if (!store->FindCollection(plan.collection)) {
-    return NotFound("snapshot " + plan.snapshot.ref.uid.ToString() + " has no collection \"" +
-                        plan.collection + "\"",
-                    "`pannierctl snapshot show` lists its collections");
+    return NoSuchCollection(plan);
   }
   for (const store::CollectionPtr& each : store->ListCollections(std::nullopt, 0)) {
     if (each->name != plan.collection) TRY(store->DeleteCollection(each->name, call));

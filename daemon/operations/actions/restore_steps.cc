@@ -1,9 +1,12 @@
 #include "daemon/operations/actions/restore_steps.h"
 
+#include "daemon/operations/actions/granted_repository.h"
 #include "daemon/operations/actions/restore_collection.h"
+#include "daemon/operations/actions/verification.h"
 #include "daemon/operations/members.h"
 #include "daemon/snapshot/snapshot.h"
 #include "daemon/store/store_check.h"
+#include "lib/core/log.h"
 #include "lib/core/time_text.h"
 
 namespace pannier::operations {
@@ -26,7 +29,7 @@ json StepsOf(const Request& request, const RestorePlan& plan) {
   const std::string target = ToString(plan.target);
   json steps = json::array();
   steps.push_back("fetch " + std::to_string(plan.snapshot.bytes) + " bytes from " +
-                  request.repository + " to staging");
+                  RepositoryWord(request) + " to staging");
   steps.push_back("check every record of it");
   if (!plan.collection.empty()) {
     steps.push_back("refuse writes of " + target + ", and put collection " + plan.collection +
@@ -41,11 +44,36 @@ json StepsOf(const Request& request, const RestorePlan& plan) {
   return steps;
 }
 
+// The repository has lost a part of the snapshot. Recorded, so that the next attempt takes another.
+Error Incomplete(Services& services, Context& context, repository::Repository& repository,
+                 const Manifest& manifest, const Error& found) {
+  repository::Verification verification;
+  verification.time = services.clock.Now();
+  verification.message = found.what;
+  const Status recorded =
+      repository.RecordVerification(RefOf(manifest), verification, context.deadline());
+  if (!recorded.ok()) {
+    LogWarn("that a snapshot is unsound was not recorded").Add("error", recorded.error().what);
+  }
+  const std::string what = "snapshot " + manifest.uid.ToString() + ": " + found.what;
+  services.events.Warning("SnapshotUnsound", ToString({manifest.tenant, manifest.database}), what,
+                          "take another snapshot; check the repository's disk or bucket");
+  return Corruption(what,
+                    "ask again for the latest: an older one is taken now; `pannierctl snapshot "
+                    "verify` looks at this one anew");
+}
+
 }  // namespace
+
+Error NoSuchCollection(const RestorePlan& plan) {
+  return NotFound("snapshot " + plan.snapshot.ref.uid.ToString() + " has no collection \"" +
+                      plan.collection + "\"",
+                  "`pannierctl snapshot show` lists its collections");
+}
 
 json PlanJson(Services& services, const Request& request, const RestorePlan& plan) {
   return {{"source",
-           {{"repository", request.repository},
+           {{"repository", RepositoryWord(request)},
             {"snapshot", plan.snapshot.ref.uid.ToString()},
             {"store", ToString(plan.snapshot.store)},
             {"owner", plan.snapshot.ref.owner.ToString()}}},
@@ -65,9 +93,15 @@ Result<std::string> FetchAndCheck(Services& services, Context& context,
   TRY(context.Enter("fetching"));
   const Manifest manifest = TRY(repository.ReadManifest(plan.snapshot.ref.key, context.deadline()));
   const std::string folder = TRY(staging.MakeFolder(name));
-  TRY(snapshot::Fetch(manifest, repository, folder, snapshot::Fetched::kDurable,
-                      services.settings.transfers, services.files, context.deadline(),
-                      context.Progress()));
+  TRY(CheckRoom(services, manifest.bytes()));
+  repository.objects().ExpectGets(ChunkKeys(manifest));
+  const Status fetched = snapshot::Fetch(manifest, repository, folder, snapshot::Fetched::kDurable,
+                                         services.settings.transfers, services.files,
+                                         context.deadline(), context.Progress());
+  if (fetched.Is(Errc::kCorruption) || fetched.Is(Errc::kNotFound)) {
+    return Incomplete(services, context, repository, manifest, fetched.error());
+  }
+  TRY(Status(fetched));
   TRY(services.files.SyncDirectory(staging.path()));
   TRY(context.Enter("checking"));
   const store::CheckReport report = TRY(store::CheckStoreFile(

@@ -23,8 +23,13 @@ struct RestorePlan {
 // As docs/admin-api.md shows it.
 nlohmann::json PlanJson(Services& services, const Request& request, const RestorePlan& plan);
 
+// The snapshot does not have the collection that is wanted of it.
+Error NoSuchCollection(const RestorePlan& plan);
+
 // Fetches the snapshot to a folder of `staging` and checks it in full: ready to be put in place.
-//   kCorruption  it is not what its manifest says
+//   kCorruption   it is not what its manifest says, or a chunk is damaged or lost: that is recorded
+//                 in the repository, so that it is not chosen again
+//   kStorageFull  there is no room for it
 Result<std::string> FetchAndCheck(Services& services, Context& context,
                                   repository::Repository& repository, const RestorePlan& plan,
                                   const Staging& staging, const std::string& name);

@@ -1,5 +1,6 @@
 // salvage: what can be read of a damaged store takes its place.
 #include "daemon/operations/actions/actions.h"
+#include "daemon/operations/actions/granted_repository.h"
 #include "daemon/operations/actions/restore_steps.h"
 #include "daemon/operations/actions/support.h"
 #include "daemon/operations/members.h"
@@ -11,11 +12,20 @@ namespace {
 using nlohmann::json;
 using repository::Repository;
 
+// Where that is known.
+bool LostNothing(const json& report) {
+  return report["lostTotal"] == 0 && FlagOf(report, "lostExact", false);
+}
+
+bool UsesRepository(const Request& request) {
+  return !request.repository.empty() || request.arguments.contains("grants");
+}
+
 class Salvage final : public ActionRunner {
  public:
   explicit Salvage(Services& services) : services_(services) {}
   Status Check(const Request& request) override {
-    if (!request.repository.empty()) TRY(services_.repositories.CheckName(request.repository));
+    if (UsesRepository(request)) TRY(CheckRepository(services_, request));
     TRY(FindDatabase(services_, *request.store));
     return {};
   }
@@ -24,7 +34,6 @@ class Salvage final : public ActionRunner {
 
  private:
   Result<json> Mend(Context& context, const RestorePlan* source, Repository* repository);
-  Result<std::optional<RestorePlan>> Source(Context& context, Repository& repository);
   Result<json> RunInChild(Context& context, const std::string& damaged, const std::string& snapshot,
                           const std::string& fresh);
   Status CheckLoss(const Request& request, const json& report) const;
@@ -33,44 +42,38 @@ class Salvage final : public ActionRunner {
   Services& services_;
 };
 
-// The newest snapshot that was found sound; gaps are filled from nothing less.
-Result<std::optional<RestorePlan>> Salvage::Source(Context& context, Repository& repository) {
-  const StoreName& store = *context.request().store;
-  auto listing = TRY(
-      services_.finder.List(repository, store, services_.stores.instance_id(), context.deadline()));
-  for (FoundSnapshot& snapshot : listing.snapshots) {
-    TRY(SnapshotFinder::ReadVerification(repository, snapshot, context.deadline()));
-    if (!snapshot.sound()) continue;
-    RestorePlan plan;
-    plan.snapshot = std::move(snapshot);
-    plan.target = store;
-    return std::optional(std::move(plan));
-  }
-  return std::optional<RestorePlan>();
-}
-
 Result<json> Salvage::Run(Context& context) {
   const Request& request = context.request();
-  std::unique_ptr<Repository> repository;
-  std::optional<RestorePlan> source;
-  if (!request.repository.empty()) {
-    repository = TRY(services_.repositories.Open(request.repository, context.deadline()));
-    source = TRY(Source(context, *repository));
+  std::unique_ptr<RequestedRepository> opened;
+  SnapshotFinder::ForGaps found;
+  if (UsesRepository(request)) {
+    opened = TRY(RequestedRepository::Open(services_, context));
+    // Gaps are filled from nothing less than what was found sound.
+    found = TRY(services_.finder.ChooseForGaps(opened->repository(), *request.store,
+                                               services_.stores.instance_id(), context.deadline()));
   }
   const store::StoreInfo info =
       TRY(services_.stores.Describe(request.store->tenant, request.store->database));
   context.SetPlan(
       {{"store", ToString(*request.store)},
        {"bytes", info.bytes_on_disk},
-       {"snapshot", source ? json(source->snapshot.ref.uid.ToString()) : json(nullptr)}});
-  if (request.dry_run) return json::object();
+       {"snapshot", found.snapshot ? UuidJson(found.snapshot->ref.uid) : json(nullptr)}});
+  json messages = json::array();
+  if (!found.message.empty()) messages.push_back(found.message);
+  if (request.dry_run) return json{{"messages", messages}};
   if (context.happened()) {
     const auto old = TRY(LastQuarantined(services_, *request.store, "salvage"));
     services_.metrics.OnSalvage(ResultWord(true));
     return json{{"quarantined", UuidJson(old)},
                 {"messages", {"a restart came after the salvage; its counts were not kept"}}};
   }
-  Result<json> result = Mend(context, source ? &*source : nullptr, repository.get());
+  RestorePlan source;
+  source.target = *request.store;
+  if (found.snapshot) source.snapshot = *found.snapshot;
+  Repository* const repository = found.snapshot ? &opened->repository() : nullptr;
+  Result<json> result = Mend(context, found.snapshot ? &source : nullptr, repository);
+  if (result.ok())
+    (*result)["messages"].insert((*result)["messages"].end(), messages.begin(), messages.end());
   services_.metrics.OnSalvage(ResultWord(result.ok()));
   return result;
 }
@@ -102,7 +105,7 @@ Result<json> Salvage::Mend(Context& context, const RestorePlan* source, Reposito
   TRY(context.Enter("replacing"));
   // What lost something is kept until a person says otherwise.
   std::optional<std::chrono::seconds> quarantine;
-  if (report["lostTotal"] == 0) quarantine = services_.settings.quarantine;
+  if (LostNothing(report)) quarantine = services_.settings.quarantine;
   const auto old = TRY(
       PutInPlace(services_, request.uid, store, fresh, "salvage", quarantine, context.deadline()));
   report["quarantined"] = UuidJson(old);
@@ -127,17 +130,31 @@ Status Salvage::CheckLoss(const Request& request, const json& report) const {
   if (!FlagOf(request.arguments, "automatic", false)) return {};
   const uint64_t lost = report["lostTotal"].get<uint64_t>();
   const bool exact = FlagOf(report, "lostExact", false);
-  if (lost <= services_.settings.salvage_loss_max && exact) return {};
-  return Conflict("a salvage would lose " + std::to_string(lost) + " records" +
-                      (exact ? "" : ", or more") + ", more than recovery.maximumLoss allows",
-                  "restore a snapshot, or salvage by hand: pannierctl store salvage");
+  const bool saves_nothing = lost > 0 && report["records"] == 0;
+  if (lost <= services_.settings.salvage_loss_max && exact && !saves_nothing) return {};
+  const std::string hint = "restore a snapshot, or salvage by hand: pannierctl store salvage";
+  if (!exact) {
+    return Conflict("how much a salvage would lose is not known (" + std::to_string(lost) +
+                        " records at least), so it is not done by itself",
+                    hint);
+  }
+  if (saves_nothing) {
+    return Conflict("a salvage would save none of the store's " + std::to_string(lost) +
+                        " records, so it is not done by itself",
+                    hint);
+  }
+  return Conflict("a salvage would lose " + std::to_string(lost) +
+                      " records, more than recovery.maximumLoss allows",
+                  hint);
 }
 
 void Salvage::Say(const StoreName& store, const json& report) {
   const auto lost = report["lostTotal"].get<uint64_t>();
+  const bool exact = FlagOf(report, "lostExact", false);
   const std::string what = std::to_string(report["records"].get<uint64_t>()) +
-                           " records were saved, " + std::to_string(lost) + " are lost";
-  if (lost == 0) {
+                           " records were saved, " + std::to_string(lost) + " are lost" +
+                           (exact ? "" : " at least: how many is not known");
+  if (LostNothing(report)) {
     services_.events.Normal("StoreSalvaged", ToString(store), what);
   } else {
     services_.events.Warning(

@@ -1,6 +1,4 @@
 // snapshot: takes one of a store, and proves it.
-#include <set>
-
 #include "daemon/operations/actions/actions.h"
 #include "daemon/operations/actions/granted_repository.h"
 #include "daemon/operations/actions/support.h"
@@ -39,18 +37,17 @@ class SnapshotAction final : public ActionRunner {
   Services& services_;
 };
 
-bool IsGranted(const Request& request) { return FlagOf(request.arguments, "grants", false); }
-
-std::vector<std::string> ChunkKeys(const Manifest& manifest) {
-  std::set<std::string> keys;
-  for (const contract::ManifestFile& file : manifest.files) {
-    for (const contract::Chunk& chunk : file.chunks) keys.insert(contract::ChunkKey(chunk.sha256));
-  }
-  return {keys.begin(), keys.end()};
+snapshot::IncludeIndexes IndexesOf(const Request& request) {
+  const std::string wish = TextOf(request.arguments, "includeIndex").value_or("IfClean");
+  if (wish == "Always") return snapshot::IncludeIndexes::kAlways;
+  return wish == "Never" ? snapshot::IncludeIndexes::kNever : snapshot::IncludeIndexes::kIfClean;
 }
 
 Status SnapshotAction::Check(const Request& request) {
   TRY(FindDatabase(services_, *request.store));
+  if (TextOf(request.arguments, "origin").value_or("").size() > contract::kOriginBytesMax) {
+    return InvalidArgument("the member \"origin\" is too long");
+  }
   if (IsGranted(request)) {
     if (request.repository.empty()) return {};
     return InvalidArgument("the member \"repository\" does not go with \"grants\"");
@@ -107,10 +104,12 @@ Result<snapshot::TakeOptions> SnapshotAction::OptionsFor(const Context& context)
   options.uid = request.uid;
   options.owner = UuidOf(request.arguments, "owner").value_or(services_.stores.instance_id());
   options.store = StoreChain(database, services_.stores.instance_id());
+  options.origin = TextOf(request.arguments, "origin").value_or("");
   options.tenant = database.tenant;
   options.database = database.name;
   options.version = services_.settings.version;
   options.spool_reserve_bytes = services_.settings.spool_reserve_bytes;
+  options.indexes = IndexesOf(request);
   options.transfers = services_.settings.transfers;
   options.deadline = context.deadline();
   return options;
@@ -132,7 +131,7 @@ Result<json> SnapshotAction::RunIn(Context& context, Repository& repository,
   const Manifest manifest = TRY(Take(context, repository, std::move(options), staging));
   const std::chrono::duration<double> copied = services_.clock.Steady() - began;
   services_.metrics.OnSnapshotBytes(manifest.bytes(), manifest.new_bytes);
-  if (granted != nullptr) granted->Expect("GET", ChunkKeys(manifest));
+  if (granted != nullptr) repository.objects().ExpectGets(ChunkKeys(manifest));
   const bool deep = TextOf(request.arguments, "verification").value_or("Deep") == "Deep";
   const repository::Verification found =
       TRY(VerifySnapshot(services_, context, repository, RefOf(manifest), manifest, deep, staging)

@@ -1,5 +1,6 @@
 // snapshotVerify, snapshotHold, snapshotDelete: what concerns one snapshot in a repository.
 #include "daemon/operations/actions/actions.h"
+#include "daemon/operations/actions/granted_repository.h"
 #include "daemon/operations/actions/support.h"
 #include "daemon/operations/actions/verification.h"
 #include "daemon/operations/members.h"
@@ -15,23 +16,22 @@ using repository::SnapshotRef;
 class OnSnapshot : public ActionRunner {
  public:
   explicit OnSnapshot(Services& services) : services_(services) {}
-  Status Check(const Request& request) override {
-    return services_.repositories.CheckName(request.repository);
-  }
+  Status Check(const Request& request) override { return CheckRepository(services_, request); }
   std::vector<Hold> Holds(const Request& request) const override {
     return {AllStoresHold(/*shared=*/true), RepositoryHold(request.repository, /*shared=*/true)};
   }
   Result<json> Run(Context& context) override {
     const Request& request = context.request();
-    const std::unique_ptr<Repository> repository =
-        TRY(services_.repositories.Open(request.repository, context.deadline()));
+    const auto opened = TRY(RequestedRepository::Open(services_, context));
+    Repository& repository = opened->repository();
     const Uuid uid = *UuidOf(request.arguments, "snapshot");
-    const Result<SnapshotRef> ref = services_.finder.Find(*repository, uid, context.deadline());
+    const Result<SnapshotRef> ref = services_.finder.Find(repository, uid, context.deadline());
     if (!ref.ok()) return Missing(context, ref.error());
-    context.SetPlan(
-        {{"snapshot", uid.ToString()}, {"manifest", ref->key}, {"repository", request.repository}});
+    context.SetPlan({{"snapshot", uid.ToString()},
+                     {"manifest", ref->key},
+                     {"repository", RepositoryWord(request)}});
     if (request.dry_run) return json::object();
-    return Act(context, *repository, *ref);
+    return Act(context, repository, *ref);
   }
 
  protected:
@@ -54,6 +54,7 @@ class VerifyIt final : public OnSnapshot {
     }
     if (!manifest.ok()) return manifest.error();
     const Staging staging = TRY(Staging::Make(services_, context.request().uid));
+    repository.objects().ExpectGets(ChunkKeys(*manifest));
     const repository::Verification found = TRY(
         VerifySnapshot(services_, context, repository, ref, *manifest, level == "Deep", staging));
     return json{{"sound", found.sound}, {"level", level}, {"message", found.message}};

@@ -1,4 +1,6 @@
 // verify, rebuildIndex, compact: what concerns one store as it is.
+#include <algorithm>
+
 #include "daemon/operations/actions/actions.h"
 #include "daemon/operations/actions/support.h"
 #include "daemon/operations/members.h"
@@ -99,11 +101,18 @@ class Compact final : public OnStore {
   using OnStore::OnStore;
 
  private:
+  Result<uint64_t> BytesOf(const StoreName& store) {
+    return TRY(services_.stores.Describe(store.tenant, store.database)).bytes_on_disk;
+  }
   Result<json> Act(Context& context, const StoreName& store) override {
     TRY(context.Enter("compacting"));
     const store::StoreRef open = TRY(Acquire(services_, store));
-    const uint64_t bytes = TRY(open->Compact({context.deadline()}));
-    return json{{"bytes", bytes}};
+    const uint64_t before = TRY(BytesOf(store));
+    const uint64_t of_file = TRY(open->Compact({context.deadline()}));
+    const uint64_t after = TRY(BytesOf(store));
+    // The log goes into the file first: what it took is given back as well.
+    return json{{"bytes", std::max(of_file, before > after ? before - after : 0)},
+                {"bytesOnDisk", after}};
   }
 };
 

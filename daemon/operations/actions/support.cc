@@ -4,6 +4,7 @@
 #include <array>
 
 #include "daemon/operations/members.h"
+#include "daemon/operations/operation_json.h"
 #include "daemon/store/data_directory.h"
 #include "daemon/store/fork.h"
 #include "lib/core/log.h"
@@ -170,25 +171,38 @@ PartOperation::PartOperation(Services& services, const Uuid& operation, const st
 }
 
 Result<bool> PartOperation::Begin(const nlohmann::json& request) {
-  const std::optional<store::JournalEntry> known = TRY(services_.stores.journal().Find(uid_));
-  if (known) return known->happened;
-  store::JournalEntry entry;
+  std::optional<store::JournalEntry> known = TRY(services_.stores.journal().Find(uid_));
+  if (known && known->happened) {
+    TRY(NoteDone());
+    return true;
+  }
+  store::JournalEntry entry = known.value_or(store::JournalEntry{});
   entry.uid = uid_;
   entry.request = json::Dump(request);
   entry.state = ToString(State::kRunning);
-  entry.attempts = 1;
+  entry.result.clear();
+  ++entry.attempts;
   entry.ended = true;
-  entry.created = entry.changed = services_.clock.Now();
-  TRY(services_.stores.journal().Add(entry));
+  entry.changed = services_.clock.Now();
+  if (!known) entry.created = entry.changed;
+  TRY(known ? services_.stores.journal().Update(entry) : services_.stores.journal().Add(entry));
   return false;
 }
 
-Status PartOperation::NoteDone() {
+Status PartOperation::NoteEnd(const Result<nlohmann::json>& result) {
   std::optional<store::JournalEntry> entry = TRY(services_.stores.journal().Find(uid_));
   if (!entry) return {};
-  entry->state = ToString(State::kSucceeded);
+  entry->state = ToString(result.ok() ? State::kSucceeded : State::kFailed);
+  entry->result = json::Dump(EndedJson(nullptr, result, entry->created));
   entry->changed = services_.clock.Now();
   return services_.stores.journal().Update(*entry);
+}
+
+Status PartOperation::NoteDone() { return NoteEnd(nlohmann::json(nullptr)); }
+
+void PartOperation::NoteFailed(const Error& error) {
+  const Status noted = NoteEnd(error);
+  if (!noted.ok()) LogWarn("an operation's end was not noted").Add("error", noted.error().what);
 }
 
 nlohmann::json UuidJson(const std::optional<Uuid>& id) {

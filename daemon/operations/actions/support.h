@@ -81,8 +81,12 @@ class PartOperation {
   // True: an earlier attempt has done it. `request`: how it is shown.
   Result<bool> Begin(const nlohmann::json& request);
   Status NoteDone();
+  // Best effort: the next start notes it otherwise.
+  void NoteFailed(const Error& error);
 
  private:
+  Status NoteEnd(const Result<nlohmann::json>& result);
+
   Services& services_;
   Uuid uid_;
 };

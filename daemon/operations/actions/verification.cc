@@ -1,5 +1,7 @@
 #include "daemon/operations/actions/verification.h"
 
+#include <set>
+
 #include "daemon/operations/members.h"
 #include "daemon/snapshot/snapshot.h"
 
@@ -18,12 +20,21 @@ repository::SnapshotRef RefOf(const contract::Manifest& manifest) {
   return ref;
 }
 
+std::vector<std::string> ChunkKeys(const contract::Manifest& manifest) {
+  std::set<std::string> keys;
+  for (const contract::ManifestFile& file : manifest.files) {
+    for (const contract::Chunk& chunk : file.chunks) keys.insert(contract::ChunkKey(chunk.sha256));
+  }
+  return {keys.begin(), keys.end()};
+}
+
 Result<Verification> VerifySnapshot(Services& services, Context& context,
                                     repository::Repository& repository,
                                     const repository::SnapshotRef& ref,
                                     const contract::Manifest& manifest, bool deep,
                                     const Staging& staging) {
   TRY(context.Enter("verifying"));
+  if (deep) TRY(CheckRoom(services, manifest.bytes()));
   const std::string scratch = TRY(staging.MakeFolder("verify"));
   Verification found = TRY(snapshot::Verify(
       ref, manifest, repository, deep ? VerifyLevel::kDeep : VerifyLevel::kManifest, scratch,

@@ -12,6 +12,9 @@ namespace pannier::operations {
 // How a listing would show it right after its commit.
 repository::SnapshotRef RefOf(const contract::Manifest& manifest);
 
+// Of all its chunks, each once.
+std::vector<std::string> ChunkKeys(const contract::Manifest& manifest);
+
 // What was found is also recorded beside the manifest.
 Result<repository::Verification> VerifySnapshot(Services& services, Context& context,
                                                 repository::Repository& repository,
