@@ -151,14 +151,16 @@ Result<Access> KubeconfigAccess(const fs::path& file, const std::string& context
   return access;
 }
 
-Result<Access> FindAccess(const fs::path& kubeconfig) {
-  if (!kubeconfig.empty()) return KubeconfigAccess(kubeconfig);
+Result<Access> FindAccess(const fs::path& kubeconfig, const std::string& context) {
+  if (!kubeconfig.empty()) return KubeconfigAccess(kubeconfig, context);
   const std::string listed = Variable("KUBECONFIG");
-  if (!listed.empty()) return KubeconfigAccess(listed.substr(0, listed.find(':')));
-  Result<Access> inside = InClusterAccess();
-  if (!inside.Is(Errc::kNotFound)) return inside;
+  if (!listed.empty()) return KubeconfigAccess(listed.substr(0, listed.find(':')), context);
+  if (context.empty()) {
+    Result<Access> inside = InClusterAccess();
+    if (!inside.Is(Errc::kNotFound)) return inside;
+  }
   const fs::path usual = fs::path(Variable("HOME")) / ".kube" / "config";
-  Result<Access> outside = KubeconfigAccess(usual);
+  Result<Access> outside = KubeconfigAccess(usual, context);
   if (outside.ok() || !outside.Is(Errc::kNotFound)) return outside;
   return NotFound("no way to the Kubernetes API: not in a cluster, and no " + usual.string(),
                   "name a kubeconfig by --kubeconfig or $KUBECONFIG");

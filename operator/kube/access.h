@@ -35,8 +35,9 @@ Result<Access> InClusterAccess(
 Result<Access> KubeconfigAccess(const std::filesystem::path& file, const std::string& context = "");
 
 // The first that is there: `kubeconfig` when it is not empty; the first file of $KUBECONFIG; the
-// cluster that we run in; ~/.kube/config.
+// cluster that we run in, unless a context is named; ~/.kube/config. Of a kubeconfig: `context`, or
+// its current one.
 //   kNotFound  none of them; the hint says how to name one
-Result<Access> FindAccess(const std::filesystem::path& kubeconfig);
+Result<Access> FindAccess(const std::filesystem::path& kubeconfig, const std::string& context = "");
 
 }  // namespace pannier::kube

@@ -130,9 +130,9 @@ Status DeleteIfPresent(Api& api, const Resource& resource, const ObjectKey& key,
                        const Preconditions& preconditions);
 
 // Puts `finalizer` among the object's; `tree` is the object as read, which must not have changed
-// since (kConflict). Nothing happens when it is there.
-Status AddFinalizer(Api& api, const Resource& resource, const nlohmann::json& tree,
-                    std::string_view finalizer);
+// since (kConflict). Nothing happens when it is there. Returns the object's resourceVersion then.
+Result<std::string> AddFinalizer(Api& api, const Resource& resource, const nlohmann::json& tree,
+                                 std::string_view finalizer);
 // Takes it away again; an object that has gone, or has no such finalizer, is fine.
 Status RemoveFinalizer(Api& api, const Resource& resource, const nlohmann::json& tree,
                        std::string_view finalizer);

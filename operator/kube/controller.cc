@@ -32,10 +32,13 @@ Controller::Controller(Options options, const Clock& clock, RuntimeMetrics metri
 Controller::~Controller() { Stop(); }
 
 void Controller::Start() {
+  {
+    MutexLock lock(mutex_);
+    running_ = true;  // first: what comes up while we ask what there is must not be missed
+  }
   const std::vector<ObjectKey> keys = keys_();
   {
     MutexLock lock(mutex_);
-    running_ = true;
     const SteadyTime now = clock_.Steady();
     for (const ObjectKey& key : keys) queue_.Add(key, now);
     resync_at_ = now + options_.resync;

@@ -85,6 +85,11 @@ void LeaderElector::SetHolder(std::string holder) {
 void LeaderElector::Step() {
   StopLeadingIfLate();  // a process that slept finds out before it asks anybody
   const SteadyTime began = clock_.Steady();
+  if (leads_ && !held_.is_null()) {
+    const Status renewed = Hold(std::exchange(held_, nullptr), epoch_, began);
+    // Only who was overtaken has something to read; of other failures the next look learns more.
+    if (!renewed.Is(Errc::kConflict) && !renewed.Is(Errc::kNotFound)) return StopLeadingIfLate();
+  }
   const Result<Json> lease = api_.Get(kLeases, options_.lease);
   if (lease.ok()) {
     Consider(*lease, began);
@@ -102,10 +107,13 @@ void LeaderElector::Consider(const Json& lease, SteadyTime began) {
   SetHolder(holder);
   const bool is_ours = holder == options_.identity;
   if (leads_ && !is_ours) StopLeading("another took the lease");
-  if (leads_) return Hold(lease, epoch_, began);
+  if (leads_) {
+    (void)Hold(lease, epoch_, began);
+    return;
+  }
   // Not ours by this process's knowledge, even when it says so: a new epoch either way.
   if (holder.empty() || is_ours || HasExpired(lease, clock_.Steady())) {
-    Hold(lease, NumberAt(lease, "leaseTransitions") + 1, began);
+    (void)Hold(lease, NumberAt(lease, "leaseTransitions") + 1, began);
   }
 }
 
@@ -121,7 +129,7 @@ bool LeaderElector::HasExpired(const Json& lease, SteadyTime now) {
   return now - seen_at_ >= std::chrono::seconds(seconds);
 }
 
-void LeaderElector::Hold(Json lease, int64_t epoch, SteadyTime began) {
+Status LeaderElector::Hold(Json lease, int64_t epoch, SteadyTime began) {
   const std::string now = MicroTime(clock_.Now());
   Json& spec = lease["spec"];
   if (!spec.is_object()) spec = Json::object();
@@ -131,10 +139,15 @@ void LeaderElector::Hold(Json lease, int64_t epoch, SteadyTime began) {
   spec["leaseTransitions"] = epoch;
   if (!leads_) spec["acquireTime"] = now;
   lease["metadata"].erase("managedFields");
-  const Result<Json> stored = api_.Update(kLeases, lease);
-  if (stored.ok()) return Lead(epoch, began);
+  Result<Json> stored = api_.Update(kLeases, lease);
+  if (stored.ok()) {
+    held_ = std::move(stored).value();
+    Lead(epoch, began);
+    return {};
+  }
   // Somebody else was quicker, or the write may have happened: the next look tells.
   if (!stored.Is(Errc::kConflict)) Warn(stored.error(), "cannot write the lease");
+  return stored.error();
 }
 
 void LeaderElector::TryCreate(SteadyTime began) {
@@ -151,8 +164,11 @@ void LeaderElector::TryCreate(SteadyTime began) {
         {"acquireTime", now},
         {"renewTime", now},
         {"leaseTransitions", epoch}}}};
-  const Result<Json> stored = api_.Create(kLeases, lease);
-  if (stored.ok()) return Lead(epoch, began);
+  Result<Json> stored = api_.Create(kLeases, lease);
+  if (stored.ok()) {
+    held_ = std::move(stored).value();
+    return Lead(epoch, began);
+  }
   if (!stored.Is(Errc::kConflict)) Warn(stored.error(), "cannot create the lease");
 }
 
@@ -177,6 +193,7 @@ void LeaderElector::StopLeadingIfLate() {
 void LeaderElector::StopLeading(std::string_view why) {
   leads_until_ns_ = 0;
   leads_ = false;
+  held_ = nullptr;
   metrics_.leader.With({options_.lease.name}).Set(0);
   LogWarn("this operator does not lead any more").Add("reason", why);
   if (callbacks_.on_stopped) callbacks_.on_stopped();

@@ -18,7 +18,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <thread>
@@ -70,8 +70,9 @@ class LeaderElector {
   void Run(std::stop_token stop);
   void Consider(const nlohmann::json& lease, SteadyTime began);
   bool HasExpired(const nlohmann::json& lease, SteadyTime now);
-  // Writes the lease as ours; `epoch` as its number of transitions.
-  void Hold(nlohmann::json lease, int64_t epoch, SteadyTime began);
+  // Writes the lease as ours; `epoch` as its number of transitions. The answer of the API; a
+  // conflict is told to nobody.
+  Status Hold(nlohmann::json lease, int64_t epoch, SteadyTime began);
   void TryCreate(SteadyTime began);
   void Lead(int64_t epoch, SteadyTime began);
   void StopLeadingIfLate();
@@ -88,6 +89,7 @@ class LeaderElector {
   std::string seen_version_;
   SteadyTime seen_at_{};
   bool leads_ = false;
+  nlohmann::json held_;  // as our last write left it, so that renewing is one call; null: read it
   Jitter jitter_;
   std::atomic<int64_t> leads_until_ns_{0};  // of the steady clock; 0: not at all
   std::atomic<int64_t> epoch_{0};

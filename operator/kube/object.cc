@@ -19,17 +19,23 @@ Json Object::Tree() const {
   return Json::parse(json, nullptr, false);
 }
 
+const Json& At(const Json& tree, std::string_view path) {
+  static const Json kNone;
+  const Json::json_pointer pointer{std::string(path)};
+  return tree.contains(pointer) ? tree.at(pointer) : kNone;
+}
+
 std::string TextAt(const Json& tree, std::string_view path) {
-  const Json* node = &tree;
-  while (!path.empty()) {
-    path.remove_prefix(1);  // the '/'
-    const std::string_view word = path.substr(0, path.find('/'));
-    const auto found = node->find(std::string(word));
-    if (!node->is_object() || found == node->end()) return "";
-    node = &*found;
-    path.remove_prefix(word.size());
+  const Json& found = At(tree, path);
+  return found.is_string() ? found.get<std::string>() : "";
+}
+
+const Json& ConditionAt(const Json& tree, std::string_view type) {
+  static const Json kNone;
+  for (const Json& each : At(tree, "/status/conditions")) {
+    if (TextAt(each, "/type") == type) return each;
   }
-  return node->is_string() ? node->get<std::string>() : "";
+  return kNone;
 }
 
 void TrimCommon(Json& tree) {

@@ -62,7 +62,12 @@ Result<Object> MakeObject(const nlohmann::json& tree);
 // What no reconciler reads and every object carries: managedFields, kubectl's last applied text.
 void TrimCommon(nlohmann::json& tree);
 
-// The text at `path` ("/metadata/uid", a JSON pointer), or "" when nothing or no text is there.
+// What is at `path`, a JSON pointer (RFC 6901: "/metadata/uid", "/spec/containers/0"); null when
+// nothing is there.
+const nlohmann::json& At(const nlohmann::json& tree, std::string_view path);
+// The text at `path`, or "" when nothing or no text is there.
 std::string TextAt(const nlohmann::json& tree, std::string_view path);
+// The condition of that type in status.conditions; null without one.
+const nlohmann::json& ConditionAt(const nlohmann::json& tree, std::string_view type);
 
 }  // namespace pannier::kube

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "lib/core/time_text.h"
+#include "operator/plan/snapshot_pieces.h"
 #include "operator/plan/store_cleanup_policy_plan.h"
 #include "operator/resource/names.h"
 
@@ -66,6 +67,27 @@ std::vector<CleanupThing> IdleStores(const StoreCleanupPolicy& policy,
   return things;
 }
 
+std::vector<CleanupThing> SilentSessions(const StoreCleanupPolicy& policy,
+                                         const std::string& pod_uid, const std::string& pod_name,
+                                         const std::vector<SessionView>& sessions, WallTime now) {
+  std::vector<CleanupThing> things;
+  if (!policy.spec.rules.sessions) return things;
+  const seconds grace(policy.spec.rules.sessions->idle_seconds);
+  for (const SessionView& session : sessions) {
+    CleanupThing thing;
+    thing.rule = kSessionsRule;
+    thing.kind = "Session";
+    thing.name = pod_name + ":" + session.id;
+    thing.uid = pod_uid + "/" + session.uid;
+    thing.place = pod_uid;
+    thing.since = session.last_activity;
+    thing.needed = !session.last_activity || now - *session.last_activity < grace;
+    thing.why = "nothing was heard of it";
+    things.push_back(std::move(thing));
+  }
+  return things;
+}
+
 std::vector<CleanupThing> FailedSnapshots(const StoreCleanupPolicy& policy,
                                           const std::vector<StoreSnapshot>& snapshots,
                                           const std::vector<StoreOperation>& operations) {
@@ -82,12 +104,15 @@ std::vector<CleanupThing> FailedSnapshots(const StoreCleanupPolicy& policy,
     thing.why = ReasonOf(each.status.conditions, "Succeeded");
     // What holds some stores may be the last that holds them, unless a newer one is sound.
     const bool newer = std::any_of(snapshots.begin(), snapshots.end(), [&](const auto& other) {
-      return IsSound(other) && other.spec.vector_store.name == each.spec.vector_store.name &&
+      return IsSound(other) && !IsPiece(other.meta) &&
+             other.spec.vector_store.name == each.spec.vector_store.name &&
              IsOlder(each.meta, other.meta);
     });
     const bool has_data = each.status.stores && each.status.stores->succeeded > 0;
+    // A piece goes with its whole.
     thing.needed = !IsFalse(each.status.conditions, "Succeeded") || each.spec.hold ||
-                   each.meta.IsDeleting() || IsPinned(each, operations) || (has_data && !newer);
+                   IsPiece(each.meta) || each.meta.IsDeleting() || IsPinned(each, operations) ||
+                   (has_data && !newer);
     things.push_back(std::move(thing));
   }
   return things;

@@ -1,6 +1,8 @@
 #include "operator/plan/daemon_view.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdlib>
 
 #include "lib/core/time_text.h"
 
@@ -12,11 +14,6 @@ using Json = nlohmann::json;
 std::string TextOf(const Json& object, const char* name) {
   const auto found = object.is_object() ? object.find(name) : object.end();
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-uint64_t NumberOf(const Json& object, const char* name) {
-  const auto found = object.is_object() ? object.find(name) : object.end();
-  return found != object.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
 }
 
 bool FlagOf(const Json& object, const char* name) {
@@ -38,7 +35,41 @@ OperationState StateOf(const std::string& text) {
                                     : static_cast<OperationState>(found - std::begin(kStates));
 }
 
+struct Release {
+  int major = 0, minor = 0;
+};
+
+std::optional<Release> ReleaseOf(std::string_view version) {
+  Release release;
+  const char* const end = version.data() + version.size();
+  const auto major = std::from_chars(version.data(), end, release.major);
+  if (major.ec != std::errc() || major.ptr == end || *major.ptr != '.') return std::nullopt;
+  const auto minor = std::from_chars(major.ptr + 1, end, release.minor);
+  if (minor.ec != std::errc()) return std::nullopt;
+  return release;
+}
+
 }  // namespace
+
+bool Understands(std::string_view own, std::string_view version) {
+  const std::optional<Release> a = ReleaseOf(own), b = ReleaseOf(version);
+  if (!a || !b) return true;
+  if (a->major == b->major) return std::abs(a->minor - b->minor) <= 1;
+  const Release& newer = a->major > b->major ? *a : *b;
+  return std::abs(a->major - b->major) == 1 && newer.minor == 0;
+}
+
+std::string WhyUnreachable(const DaemonView& daemon) {
+  return daemon.skewed ? daemon.trouble : "the daemon does not answer";
+}
+
+uint64_t CountOf(const Json& object, const char* name) {
+  const auto found = object.is_object() ? object.find(name) : object.end();
+  if (found == object.end() || !found->is_number_integer()) return 0;
+  if (found->is_number_unsigned()) return found->get<uint64_t>();
+  // As lib/json reads whole numbers.
+  return static_cast<uint64_t>(std::max<int64_t>(0, found->get<int64_t>()));
+}
 
 bool OperationView::HasEnded() const {
   return state == OperationState::kSucceeded || state == OperationState::kFailed ||
@@ -65,8 +96,9 @@ void ReadStatus(const Json& answer, DaemonView* daemon) {
   daemon->reachable = true;
   daemon->session_id = TextOf(answer, "sessionID");
   daemon->version = TextOf(answer, "version");
+  daemon->admin_api = std::max<uint64_t>(1, CountOf(answer, "adminAPI"));
   daemon->awaiting_bootstrap = TextOf(answer, "mode") == "AwaitingBootstrap";
-  daemon->quarantined = NumberOf(answer, "quarantined");
+  daemon->quarantined = CountOf(answer, "quarantined");
   daemon->last_quick_check = ParseTime(TextOf(answer, "lastQuickCheck"));
   daemon->last_full_check = ParseTime(TextOf(answer, "lastFullCheck"));
 }
@@ -77,8 +109,8 @@ void ReadStores(const Json& answer, DaemonView* daemon) {
     StoreView store;
     store.name = TextOf(each, "tenant") + "/" + TextOf(each, "database");
     store.id = TextOf(each, "id");
-    store.bytes = NumberOf(each, "bytesOnDisk");
-    store.sequence = NumberOf(each, "sequence");
+    store.bytes = CountOf(each, "bytesOnDisk");
+    store.sequence = CountOf(each, "sequence");
     store.damaged = FlagOf(each, "damaged");
     store.degraded = FlagOf(each, "degraded");
     store.damage = TextOf(each, "damage");
@@ -87,6 +119,18 @@ void ReadStores(const Json& answer, DaemonView* daemon) {
   }
   std::sort(daemon->stores.begin(), daemon->stores.end(),
             [](const StoreView& a, const StoreView& b) { return a.name < b.name; });
+}
+
+std::optional<std::vector<SessionView>> ReadSessions(const Json& answer) {
+  const Json list = MemberOf(answer, "sessions");
+  if (!list.is_array()) return std::nullopt;
+  std::vector<SessionView> sessions;
+  for (const Json& each : list) {
+    SessionView session{TextOf(each, "uid"), TextOf(each, "id"), TextOf(each, "owner"),
+                        ParseTime(TextOf(each, "lastActivity"))};
+    if (!session.uid.empty()) sessions.push_back(std::move(session));
+  }
+  return sessions;
 }
 
 void ReadOperation(const Json& answer, DaemonView* daemon) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/core/clock.h"
@@ -44,11 +45,18 @@ struct OperationView {
   bool IsHopeless() const;
 };
 
+// A worker that a daemon knows.
+struct SessionView {
+  std::string uid, id, owner;
+  std::optional<WallTime> last_activity;
+};
+
 // A daemon of a pod. One that did not answer has only its pod.
 struct DaemonView {
   std::string pod_uid, pod_name;
   bool reachable = false;
   std::string session_id, version;
+  uint64_t admin_api = 1;  // lib/contract/admin_api.h
   bool awaiting_bootstrap = false;
   std::vector<StoreView> stores;
   uint64_t quarantined = 0;
@@ -56,6 +64,9 @@ struct DaemonView {
   // Of those that were asked for by uid, the ones it knows. An operation that is missing here was
   // not found, if the daemon is reachable.
   std::map<std::string, OperationView> operations;
+  std::string trouble;  // of one that is not reachable: what went wrong, for people
+  // It answered, but by its version nobody knows what it means: it counts as not reachable.
+  bool skewed = false;
 
   const StoreView* Store(const std::string& name) const;
   const OperationView* Operation(const Uuid& uid) const;
@@ -66,6 +77,19 @@ struct DaemonView {
 void ReadStatus(const nlohmann::json& answer, DaemonView* daemon);
 void ReadStores(const nlohmann::json& answer, DaemonView* daemon);
 void ReadOperation(const nlohmann::json& answer, DaemonView* daemon);
+
+// From the answer of GET sessions. Nothing: there is no such list in it.
+std::optional<std::vector<SessionView>> ReadSessions(const nlohmann::json& answer);
+
+// Whether a program of version `own` knows how a daemon of `version` speaks: of the same release,
+// the one before or the one after (0.3.x: 0.2, 0.3, 0.4; 2.0.x also the last ones of 1). True when
+// one of them is no version, as in builds of developers.
+bool Understands(std::string_view own, std::string_view version);
+// Why nothing can be asked of one that is not reachable, for people; the same each time.
+std::string WhyUnreachable(const DaemonView& daemon);
+
+// A member that counts something; 0 where there is none, or it is no such number.
+uint64_t CountOf(const nlohmann::json& object, const char* name);
 
 const DaemonView* FindDaemon(const std::vector<DaemonView>& daemons, const std::string& pod_uid);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/core/time_text.h"
+#include "operator/plan/snapshot_pieces.h"
 #include "operator/resource/text.h"
 
 namespace pannier::control {
@@ -42,23 +43,64 @@ std::string UidOfKey(const std::string& key) {
   return key.size() < kTail ? "" : key.substr(key.size() - kTail, 36);
 }
 
-void AddRestore(const StoreOperation& operation, const OperationObserved& seen, Json* body) {
-  const RestoreAction& restore = *operation.spec.action.restore;
-  if (seen.repository) (*body)["repository"] = seen.repository->meta.name;
-  if (seen.vector_store) {
-    (*body)["quarantineSeconds"] = seen.vector_store->spec.recovery.quarantine_seconds;
+bool IsInS3(const OperationObserved& seen) {
+  return seen.repository && seen.repository->spec.s3.has_value();
+}
+
+// A daemon reaches S3 by URLs, and learns which snapshots there are from who grants them. In a
+// repository that was never reached there is none.
+void AddRepository(const StoreOperation& operation, const OperationObserved& seen, Json* body) {
+  if (!seen.repository || seen.repository->status.repository_id.empty()) return;
+  if (!IsInS3(seen)) {
+    (*body)["repository"] = seen.repository->meta.name;
+    return;
   }
-  if (!restore.to_store_name.empty()) (*body)["to"] = restore.to_store_name;
-  if (restore.manifest) {
+  (*body)["grants"] = true;
+  (*body)["repositoryID"] = seen.repository->status.repository_id;
+  (*body)["manifests"] = ManifestsFor(operation, seen);
+}
+
+void ChooseSnapshot(const StoreOperation& operation, const OperationObserved& seen, Json* body) {
+  const RestoreAction& restore = *operation.spec.action.restore;
+  if (IsInS3(seen)) {
+    const std::vector<std::string> manifests = ManifestsFor(operation, seen);
+    (*body)["snapshot"] = manifests.empty() ? "" : UidOfKey(manifests.front());
+  } else if (restore.manifest) {
     (*body)["snapshot"] = UidOfKey(restore.manifest->key);
   } else if (restore.snapshot) {
-    const SnapshotItem* item = seen.source ? ItemFor(operation, *seen.source) : nullptr;
+    const SnapshotItem* item = SourceItem(operation, seen);
     if (item != nullptr) (*body)["snapshot"] = item->snapshot_uid;
   } else if (restore.latest && restore.latest->not_after) {
     (*body)["at"] = FormatTime(*restore.latest->not_after);
   } else {
     (*body)["latest"] = true;
   }
+}
+
+void AddRestore(const StoreOperation& operation, const OperationObserved& seen, Json* body) {
+  const RestoreAction& restore = *operation.spec.action.restore;
+  AddRepository(operation, seen, body);
+  if (seen.vector_store) {
+    (*body)["quarantineSeconds"] = seen.vector_store->spec.recovery.quarantine_seconds;
+  }
+  if (!restore.to_store_name.empty()) (*body)["to"] = restore.to_store_name;
+  ChooseSnapshot(operation, seen, body);
+}
+
+// The newest sound one that has this store, of a time that is not after `not_after`.
+std::string NewestManifest(const StoreOperation& operation, const OperationObserved& seen,
+                           std::optional<WallTime> not_after) {
+  const StoreSnapshot* newest = nullptr;
+  for (const StoreSnapshot& each : seen.snapshots) {
+    const auto& began = each.status.start;
+    if (!IsSound(each) || each.meta.IsDeleting() || !began || (not_after && *began > *not_after) ||
+        each.status.repository_id != seen.repository->status.repository_id ||
+        ItemFor(operation, each) == nullptr) {
+      continue;
+    }
+    if (newest == nullptr || *newest->status.start < *began) newest = &each;
+  }
+  return newest == nullptr ? "" : ItemFor(operation, *newest)->manifest_key;
 }
 
 }  // namespace
@@ -76,6 +118,54 @@ const SnapshotItem* ItemFor(const StoreOperation& operation, const StoreSnapshot
   return count == 1 ? found : nullptr;
 }
 
+const SnapshotItem* SourceItem(const StoreOperation& operation, const OperationObserved& seen) {
+  if (!seen.source) return nullptr;
+  const SnapshotItem* found = ItemFor(operation, *seen.source);
+  bool is_several = false;
+  for (const StoreSnapshot* piece : PiecesOf(seen.source->meta, seen.snapshots)) {
+    const SnapshotItem* item = ItemFor(operation, *piece);
+    if (item == nullptr) continue;
+    is_several = is_several || found != nullptr;
+    found = item;
+  }
+  return is_several ? nullptr : found;
+}
+
+std::vector<std::string> ManifestsFor(const StoreOperation& operation,
+                                      const OperationObserved& seen) {
+  if (!IsInS3(seen)) return {};
+  const auto& restore = operation.spec.action.restore;
+  std::string key;
+  if (restore && restore->manifest) {
+    key = restore->manifest->key;
+  } else if (restore && restore->snapshot) {
+    const SnapshotItem* item = SourceItem(operation, seen);
+    if (item != nullptr) key = item->manifest_key;
+  } else {
+    const bool has_time = restore && restore->latest;
+    key = NewestManifest(operation, seen, has_time ? restore->latest->not_after : std::nullopt);
+  }
+  if (key.empty()) return {};
+  return {key};
+}
+
+GrantRule RuleFor(const StoreOperation& operation, const OperationObserved& seen) {
+  GrantRule rule;
+  const std::vector<std::string> now = ManifestsFor(operation, seen);
+  rule.named_manifests = {now.begin(), now.end()};
+  const auto& restore = operation.spec.action.restore;
+  if (!IsInS3(seen) || (restore && !restore->latest)) return rule;
+  // When the request was made another one may have been the newest.
+  for (const StoreSnapshot& each : seen.snapshots) {
+    if (!IsSound(each) || each.status.repository_id != seen.repository->status.repository_id) {
+      continue;
+    }
+    const SnapshotItem* item = ItemFor(operation, each);
+    if (item != nullptr) rule.named_manifests.insert(item->manifest_key);
+  }
+  return rule;
+}
+
 Json RequestOf(const StoreOperation& operation, const OperationObserved& seen, bool dry_run) {
   const ActionSpec& action = operation.spec.action;
   Json body = {{"action", ActionName(action)},
@@ -85,7 +175,7 @@ Json RequestOf(const StoreOperation& operation, const OperationObserved& seen, b
   if (action.verify) {
     body["level"] = action.verify->level == VerifyLevel::kQuick ? "Quick" : "Full";
   }
-  if (action.salvage && seen.repository) body["repository"] = seen.repository->meta.name;
+  if (action.salvage) AddRepository(operation, seen, &body);
   if (action.restore) AddRestore(operation, seen, &body);
   if (action.merge) {
     body["from"] = action.merge->from_store_name;

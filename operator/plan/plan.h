@@ -31,6 +31,7 @@
 
 #include "lib/core/clock.h"
 #include "lib/core/uuid.h"
+#include "operator/resource/condition.h"
 #include "operator/resource/schema.h"
 
 namespace pannier::control {
@@ -102,12 +103,23 @@ struct Plan {
   void Tell(std::string reason, std::string message) {
     events.push_back({false, std::move(reason), std::move(message)});
   }
+  // How something ended: a warning unless it came out true.
+  void TellEnd(Truth truth, std::string reason, std::string message) {
+    events.push_back({truth != Truth::kTrue, std::move(reason), std::move(message)});
+  }
 };
 
 // Pauses between attempts: 10 s, 20 s, 40 s … at most five minutes.
 inline std::chrono::seconds PauseAfter(int64_t attempts) {
   const int64_t doubled = attempts < 6 ? int64_t{10} << (attempts > 0 ? attempts - 1 : 0) : 300;
   return std::chrono::seconds(doubled < 300 ? doubled : 300);
+}
+
+// How soon to look again at what daemons are doing since `start`: small stores are done in a
+// moment, and nobody wants to wait for the look.
+inline std::chrono::seconds PollSince(std::optional<WallTime> start, WallTime now) {
+  const bool is_young = start && now - *start < std::chrono::seconds(60) && now >= *start;
+  return std::chrono::seconds(is_young ? 1 : 5);
 }
 
 // Whether a pause that ends at `due` is over; also when the clock was put back since.

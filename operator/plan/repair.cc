@@ -94,37 +94,4 @@ void PlanRepairs(const VectorStore& store, const VectorStoreObserved& seen, Vect
   }
 }
 
-std::vector<Uuid> BootstrapUids(const VectorStore& store, const std::string& pod_uid) {
-  std::vector<Uuid> uids;
-  for (int64_t attempt = 1; attempt <= store.spec.recovery.max_attempts; ++attempt) {
-    uids.push_back(OperationUid({store.meta.uid, "bootstrap", pod_uid, std::to_string(attempt)}));
-  }
-  return uids;
-}
-
-void PlanBootstrap(const VectorStore& store, const VectorStoreObserved& seen, WallTime now,
-                   VectorStorePlan* plan) {
-  if (store.spec.bootstrap != Bootstrap::kLatestSnapshot || !seen.repository ||
-      !IsTrue(seen.repository->status.conditions, "Ready")) {
-    return;
-  }
-  for (const DaemonView& daemon : seen.daemons) {
-    if (!daemon.reachable || !daemon.awaiting_bootstrap) continue;
-    for (const Uuid& uid : BootstrapUids(store, daemon.pod_uid)) {
-      const OperationView* operation = daemon.Operation(uid);
-      if (operation == nullptr) {
-        plan->start.push_back({daemon.pod_uid,
-                               uid,
-                               {{"action", "restore"},
-                                {"repository", seen.repository->meta.name},
-                                {"all", true},
-                                {"owner", store.meta.uid}}});
-        plan->Tell("Bootstrapping", "restoring the stores of " + daemon.pod_name);
-      }
-      plan->LookAt(now + std::chrono::seconds(5));
-      if (operation == nullptr || operation->state != OperationState::kFailed) break;
-    }
-  }
-}
-
 }  // namespace pannier::control

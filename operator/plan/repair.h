@@ -1,4 +1,4 @@
-// Repairs of corrupt stores and the filling of empty daemons. Threads: pure functions.
+// Repairs of corrupt stores. Threads: pure functions.
 #pragma once
 
 #include "operator/plan/vector_store_plan.h"
@@ -10,8 +10,5 @@ namespace pannier::control {
 // nothing; then, where that did not help, what may lose writes, suspended. In mode Automatic such a
 // step is let go once its plan says that no more than maxDataLossSeconds are lost.
 void PlanRepairs(const VectorStore& store, const VectorStoreObserved& seen, VectorStorePlan* plan);
-// Fills daemons that wait for it.
-void PlanBootstrap(const VectorStore& store, const VectorStoreObserved& seen, WallTime now,
-                   VectorStorePlan* plan);
 
 }  // namespace pannier::control

@@ -2,12 +2,23 @@
 #include <algorithm>
 
 #include "operator/plan/snapshot_items.h"
+#include "operator/plan/snapshot_pieces.h"
 #include "operator/resource/names.h"
 
 namespace pannier::control {
 namespace {
 
 constexpr std::chrono::seconds kWait{30};
+// A deletion that failed is asked for again in the next of these, or by the daemon's next run.
+constexpr std::chrono::seconds kAttempt{600};
+
+// Deterministic, so that a pass that was cut short is not repeated under another name.
+Uuid DeletionUid(const StoreSnapshot& snapshot, const Uuid& taken_by, const std::string& session,
+                 WallTime now) {
+  const auto since = now - snapshot.meta.deleted.value_or(now);
+  return OperationUid({snapshot.meta.uid, "delete", taken_by.ToString(), session,
+                       std::to_string(since / kAttempt)});
+}
 
 // A manifest is deleted first; the chunks that nobody needs then are the sweep's.
 void DeleteData(const StoreSnapshot& snapshot, const SnapshotObserved& seen, WallTime now,
@@ -32,8 +43,9 @@ void DeleteData(const StoreSnapshot& snapshot, const SnapshotObserved& seen, Wal
                                    [](const DaemonView& each) { return each.reachable; });
   if (daemon == seen.daemons.end()) return;
   for (const auto& [snapshot_uid, key] : *seen.manifests_left) {
-    // One that failed is asked for again by the next run of the daemon.
-    const Uuid uid = OperationUid({snapshot.meta.uid, "delete", snapshot_uid, daemon->session_id});
+    const std::optional<Uuid> taken_by = Uuid::Parse(snapshot_uid);
+    if (!taken_by) continue;
+    const Uuid uid = DeletionUid(snapshot, *taken_by, daemon->session_id, now);
     if (daemon->Operation(uid) != nullptr) continue;
     plan->start.push_back({daemon->pod_uid,
                            uid,
@@ -70,8 +82,11 @@ bool IsAtWork(const StoreSnapshot& snapshot, const SnapshotObserved& seen, WallT
 
 // Why the object may go at once although its data stays; "" when it may not.
 std::string WhyLetGo(const StoreSnapshot& snapshot, const SnapshotObserved& seen) {
-  if (snapshot.meta.annotations.count(kForceFinalize) != 0)
+  const StoreSnapshot* whole = WholeOf(snapshot.meta, seen.siblings);
+  if (snapshot.meta.annotations.count(kForceFinalize) != 0 ||
+      (whole != nullptr && whole->meta.annotations.count(kForceFinalize) != 0)) {
     return "it is annotated with force-finalize";
+  }
   if (seen.namespace_terminating) return "the namespace is being deleted";
   if (!seen.repository) return "its SnapshotRepository is gone";
   if (seen.repository->spec.access == AccessMode::kReadOnly) return "its repository is ReadOnly";
@@ -82,7 +97,35 @@ std::string WhyLetGo(const StoreSnapshot& snapshot, const SnapshotObserved& seen
   return "";
 }
 
+// Whether its pieces are still there; they go first, and their data with them.
+bool RemovePieces(const StoreSnapshot& snapshot, const SnapshotObserved& seen, WallTime now,
+                  SnapshotPlan* plan) {
+  const std::vector<const StoreSnapshot*> pieces = PiecesOf(snapshot.meta, seen.siblings);
+  for (const StoreSnapshot* piece : pieces) {
+    if (piece->meta.IsDeleting() || plan->remove.size() == kPiecesPerPassMax) continue;
+    plan->remove.push_back({kStoreSnapshotKind.plural, piece->meta.name, piece->meta.uid,
+                            piece->meta.resource_version, "the snapshot it is a piece of goes"});
+  }
+  if (!pieces.empty()) plan->LookAt(now + std::chrono::seconds(2));
+  return !pieces.empty();
+}
+
+// Of a piece also where the whole is held.
+bool IsHeld(const StoreSnapshot& snapshot, const SnapshotObserved& seen) {
+  const StoreSnapshot* whole = WholeOf(snapshot.meta, seen.siblings);
+  return snapshot.spec.hold || (whole != nullptr && whole->spec.hold && !whole->meta.IsDeleting());
+}
+
 }  // namespace
+
+std::vector<Uuid> DeletionUids(const StoreSnapshot& snapshot, const std::string& session,
+                               WallTime now) {
+  std::vector<Uuid> uids;
+  for (const Uuid& taken_by : PossibleUids(snapshot)) {
+    uids.push_back(DeletionUid(snapshot, taken_by, session, now));
+  }
+  return uids;
+}
 
 SnapshotPlan PlanSnapshotDeletion(const StoreSnapshot& snapshot, const SnapshotObserved& seen,
                                   WallTime now) {
@@ -96,12 +139,14 @@ SnapshotPlan PlanSnapshotDeletion(const StoreSnapshot& snapshot, const SnapshotO
   }
   const bool has_data = !snapshot.status.repository_name.empty();
   const std::string why = WhyLetGo(snapshot, seen);
+  const bool may_go = !IsHeld(snapshot, seen) && !IsPinned(snapshot, seen.operations);
+  if ((may_go || !why.empty()) && RemovePieces(snapshot, seen, now, &plan)) return plan;
   if (!has_data || snapshot.spec.deletion == DeletionPolicy::kRetain) {
     plan.release = true;
   } else if (!why.empty()) {
     plan.release = true;
     plan.Warn("DataLeft", "the snapshot's data stays in the repository: " + why);
-  } else if (snapshot.spec.hold) {
+  } else if (IsHeld(snapshot, seen)) {
     plan.Warn("Held", "spec.hold keeps it; set it to false to let it go");
     plan.LookAt(now + std::chrono::hours(1));
   } else if (IsPinned(snapshot, seen.operations)) {

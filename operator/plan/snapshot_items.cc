@@ -1,8 +1,12 @@
 #include "operator/plan/snapshot_items.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
+#include "lib/contract/admin_api.h"
+#include "operator/plan/grants.h"
+#include "operator/plan/inventory.h"
 #include "operator/resource/names.h"
 #include "operator/resource/text.h"
 
@@ -10,11 +14,11 @@ namespace pannier::control {
 namespace {
 
 constexpr size_t kMessageMax = 256;
-constexpr size_t kGrantsMax = 500;
 constexpr const char* kIncludes[] = {"Always", "IfClean", "Never"};
 
 // How a daemon that never answered stands among the items.
 constexpr const char* kUnknownStores = "unknown/unknown";
+constexpr const char* kNoPod = "none";
 
 std::string TextOf(const nlohmann::json& object, const char* name) {
   return object.is_object() && object.contains(name) && object[name].is_string()
@@ -54,17 +58,25 @@ class Follower {
  public:
   Follower(const StoreSnapshot& snapshot, const SnapshotObserved& seen, WallTime now,
            SnapshotPlan* plan)
-      : snapshot_(snapshot), seen_(seen), now_(now), plan_(plan) {}
+      : snapshot_(snapshot),
+        seen_(seen),
+        now_(now),
+        plan_(plan),
+        running_(RunningOf(plan->status.items)) {}
 
   void Follow(SnapshotItem* item) {
     if (item->state == ItemState::kSucceeded || item->state == ItemState::kFailed) return;
     const DaemonView* daemon = FindDaemon(seen_.daemons, item->pod_uid);
     if (daemon == nullptr) return Fail(item, "the pod is gone");
     if (!daemon->reachable) {
-      item->message = "the daemon does not answer";
+      item->message = Cut(WhyUnreachable(*daemon), kMessageMax);
       return;
     }
-    if (item->attempt == 0) return Try(item, *daemon, 1);
+    if (item->attempt == 0) {
+      if (running_ >= seen_.transfers) return;  // its turn comes
+      ++running_;
+      return Try(item, *daemon, 1);
+    }
     const OperationView* operation = daemon->Operation(UidOf(*item));
     if (operation != nullptr && operation->HasEnded()) return Judge(item, *daemon, *operation);
     if (item->session_id != daemon->session_id) {
@@ -98,10 +110,10 @@ class Follower {
       if (known->HasEnded()) return Judge(item, daemon, *known);
       return Grant(*item, *known);
     }
-    plan_->start.push_back({item->pod_uid, UidOf(*item), Body(*item)});
+    plan_->start.push_back({item->pod_uid, UidOf(*item), Body(*item, daemon)});
   }
 
-  nlohmann::json Body(const SnapshotItem& item) const {
+  nlohmann::json Body(const SnapshotItem& item, const DaemonView& daemon) const {
     const StoreSnapshotSpec& spec = snapshot_.spec;
     nlohmann::json body = {
         {"action", "snapshot"},
@@ -109,6 +121,10 @@ class Follower {
         {"verification", spec.verification == Verification::kDeep ? "Deep" : "Manifest"},
         {"includeIndex", kIncludes[static_cast<size_t>(spec.include_index)]},
         {"timeoutSeconds", spec.timeout_seconds}};
+    // An older daemon refuses what it does not know.
+    if (daemon.admin_api >= contract::kAdminApiWithOrigin) {
+      body["origin"] = OriginOf(seen_.vector_store->meta, item.pod_name);
+    }
     if (!seen_.repository->spec.s3) {
       body["repository"] = seen_.repository->meta.name;
       return body;
@@ -155,26 +171,23 @@ class Follower {
     if (!item->verified) Fail(item, "the snapshot was not found sound");
   }
 
-  // Only what a snapshot needs: chunks, and the manifests of this VectorStore; a manifest is
-  // written only where there is none.
+  // Only what a snapshot needs: chunks, the manifests of this VectorStore, and to read whose the
+  // repository is; a manifest is written only where there is none.
   void Grant(const SnapshotItem& item, const OperationView& operation) {
-    const std::string manifests = "snapshots/" + seen_.vector_store->meta.uid + "/";
-    DaemonGrant grant{item.pod_uid, UidOf(item), {}};
-    for (const WantView& want : operation.wants) {
-      const bool is_manifest = want.key.starts_with(manifests);
-      const bool is_ours = is_manifest || want.key.starts_with("chunks/");
-      const bool is_known = want.method == "PUT" || want.method == "GET" || want.method == "HEAD";
-      if (!is_ours || !is_known || want.key.find("..") != std::string::npos) continue;
-      if (grant.items.size() == kGrantsMax) break;
-      grant.items.push_back({want.method, want.key, is_manifest && want.method == "PUT"});
-    }
-    if (!grant.items.empty()) plan_->grants.push_back(std::move(grant));
+    GrantRule rule;
+    rule.own_manifests = "snapshots/" + seen_.vector_store->meta.uid + "/";
+    rule.may_write = true;
+    std::optional<DaemonGrant> grant = GrantFor(item.pod_uid, UidOf(item), operation, rule);
+    if (!grant) return;
+    plan_->grants.push_back(*std::move(grant));
+    plan_->LookAt(now_ + std::chrono::seconds(1));  // it asks for the next ones soon
   }
 
   const StoreSnapshot& snapshot_;
   const SnapshotObserved& seen_;
   const WallTime now_;
   SnapshotPlan* const plan_;
+  int64_t running_;
 };
 
 }  // namespace
@@ -187,8 +200,12 @@ Uuid SnapshotOperationUid(const Meta& snapshot, const std::string& pod_uid,
 std::vector<Uuid> OperationsOf(const StoreSnapshot& snapshot, const std::string& pod_uid,
                                const std::vector<StoreView>& stores) {
   std::vector<Uuid> uids;
+  // More than fit are begun by its pieces.
+  if (snapshot.status.pieces) return uids;
   if (snapshot.status.items.empty()) {
+    if (stores.size() > kSnapshotItemsMax) return uids;
     for (const StoreView& store : stores) {
+      if (!Overlap(snapshot.spec.store_names, {store.name})) continue;
       uids.push_back(SnapshotOperationUid(snapshot.meta, pod_uid, store.name, 1));
     }
     return uids;
@@ -207,40 +224,82 @@ std::vector<Uuid> OperationsOf(const StoreSnapshot& snapshot, const std::string&
   return uids;
 }
 
-std::vector<SnapshotItem> ItemsToTake(const StoreSnapshotSpec& spec,
-                                      const std::vector<DaemonView>& daemons) {
-  std::vector<SnapshotItem> items;
-  for (const DaemonView& daemon : daemons) {
+bool IsUnknown(const SnapshotItem& item) { return item.store_name == kUnknownStores; }
+bool IsMissing(const SnapshotItem& item) { return item.pod_uid == kNoPod; }
+
+bool IsOfPod(const StoreSnapshotSpec& spec, const std::string& pod_name) {
+  const auto& names = spec.pod_names;
+  return names.empty() || std::find(names.begin(), names.end(), pod_name) != names.end();
+}
+
+namespace {
+
+SnapshotItem FailedItem(std::string pod_uid, std::string store, const std::string& why) {
+  SnapshotItem item;
+  item.pod_uid = std::move(pod_uid);
+  item.store_name = std::move(store);
+  item.state = ItemState::kFailed;
+  item.message = Cut(why, kMessageMax);
+  return item;
+}
+
+void TakeDaemon(const StoreSnapshotSpec& spec, const DaemonView& daemon,
+                std::vector<SnapshotItem>* items) {
+  if (!daemon.reachable) {
+    items->push_back(FailedItem(daemon.pod_uid, kUnknownStores, WhyUnreachable(daemon)));
+    items->back().pod_name = daemon.pod_name;
+    return;
+  }
+  for (const StoreView& store : daemon.stores) {
+    if (!Overlap(spec.store_names, {store.name})) continue;
     SnapshotItem item;
     item.pod_uid = daemon.pod_uid;
     item.pod_name = daemon.pod_name;
-    if (!daemon.reachable) {
-      item.store_name = kUnknownStores;
-      item.state = ItemState::kFailed;
-      item.message = "the daemon does not answer";
-      items.push_back(item);
-      continue;
-    }
-    for (const StoreView& store : daemon.stores) {
-      if (!Overlap(spec.store_names, {store.name})) continue;
-      item.store_name = store.name;
-      item.store_id = store.id;
-      items.push_back(item);
-    }
+    item.store_name = store.name;
+    item.store_id = store.id;
+    items->push_back(std::move(item));
   }
+}
+
+}  // namespace
+
+std::vector<SnapshotItem> ItemsToTake(const StoreSnapshotSpec& spec,
+                                      const std::vector<DaemonView>& daemons) {
+  std::vector<SnapshotItem> items;
+  std::set<std::string> pods, stores;
+  for (const DaemonView& daemon : daemons) {
+    if (!IsOfPod(spec, daemon.pod_name)) continue;
+    pods.insert(daemon.pod_name);
+    TakeDaemon(spec, daemon, &items);
+  }
+  if (items.empty()) return items;
+  for (const std::string& name : spec.pod_names) {
+    if (pods.contains(name)) continue;
+    const std::string stand_in = "gone-" + std::to_string(HashOf(name));
+    items.push_back(FailedItem(stand_in, kUnknownStores, "the pod is gone"));
+    items.back().pod_name = name;
+  }
+  // Whose stores nobody knows may have any of them.
+  if (std::any_of(items.begin(), items.end(), IsUnknown)) return items;
+  for (const SnapshotItem& each : items) stores.insert(each.store_name);
   for (const std::string& name : spec.store_names) {
-    const bool found = std::any_of(items.begin(), items.end(), [&](const SnapshotItem& each) {
-      return each.store_name == name;
-    });
-    if (found || items.empty()) continue;
-    SnapshotItem missing;
-    missing.pod_uid = "none";
-    missing.store_name = name;
-    missing.state = ItemState::kFailed;
-    missing.message = "no daemon has this store";
-    items.push_back(missing);
+    if (!stores.contains(name)) {
+      items.push_back(FailedItem(kNoPod, name, "no daemon has this store"));
+    }
   }
   return items;
+}
+
+void BeginItems(const SnapshotObserved& seen, std::vector<SnapshotItem>* items) {
+  int64_t left = seen.transfers;
+  for (SnapshotItem& item : *items) {
+    const DaemonView* daemon = FindDaemon(seen.daemons, item.pod_uid);
+    if (left == 0 || daemon == nullptr || item.state != ItemState::kPending) continue;
+    item.attempt = 1;
+    item.state = ItemState::kRunning;
+    item.session_id = daemon->session_id;
+    --left;
+  }
 }
 
 void FollowItems(const StoreSnapshot& snapshot, const SnapshotObserved& seen, WallTime now,
@@ -296,6 +355,11 @@ void SumUp(StoreSnapshotStatus* status) {
 int64_t FailedOf(const std::vector<SnapshotItem>& items) {
   return std::count_if(items.begin(), items.end(),
                        [](const SnapshotItem& each) { return each.state == ItemState::kFailed; });
+}
+
+int64_t RunningOf(const std::vector<SnapshotItem>& items) {
+  return std::count_if(items.begin(), items.end(),
+                       [](const SnapshotItem& each) { return each.state == ItemState::kRunning; });
 }
 
 int64_t UnfinishedOf(const std::vector<SnapshotItem>& items) {

@@ -1,6 +1,7 @@
 #include "operator/plan/snapshot_repository_plan.h"
 
 #include "operator/cron/cron.h"
+#include "operator/plan/grants.h"
 #include "operator/resource/names.h"
 
 namespace pannier::control {
@@ -11,6 +12,9 @@ using std::chrono::seconds;
 constexpr seconds kSkewMax{300};
 constexpr seconds kHour{3600};
 constexpr seconds kPoll{10};
+constexpr seconds kPollGrants{2};  // each look lists the repository
+constexpr seconds kVerifyMax{6 * 3600};
+constexpr seconds kAmissLook{30};
 
 struct Verdict {
   Truth ready = Truth::kFalse;
@@ -47,6 +51,8 @@ class Planner {
     if (seen_.probe) TakeProbe(*seen_.probe);
     if (IsTrue(plan_.status.conditions, "Ready")) VerifyDeeply();
     plan_.LookAt(now_ + seconds(repository_.spec.validation_interval_seconds));
+    // What is amiss may be mended soon.
+    if (!IsTrue(plan_.status.conditions, "Ready")) plan_.LookAt(now_ + kAmissLook);
     return std::move(plan_);
   }
 
@@ -62,7 +68,9 @@ class Planner {
     }
     if (probe.identity && (known.empty() || *probe.identity == known)) {
       if (probe.write_denied && !IsReadOnly()) {
-        return {Truth::kFalse, "ReadOnly", "it can be read, but writing is refused"};
+        return {Truth::kFalse, "ReadOnly",
+                "it can be read, but writing is refused" +
+                    (probe.message.empty() ? "" : ": " + probe.message)};
       }
       return {Truth::kTrue, IsReadOnly() ? "ReadOnly" : "Validated", ""};
     }
@@ -76,7 +84,8 @@ class Planner {
               "it was repository " + known + " and has no identity now; nothing is deleted"};
     }
     if (!probe.empty) {
-      return {Truth::kFalse, "IdentityMismatch", "it holds things that are no repository's"};
+      return {Truth::kFalse, "IdentityMismatch",
+              probe.message.empty() ? "it holds things that are no repository's" : probe.message};
     }
     if (IsReadOnly()) return {Truth::kFalse, "NotFound", "it is empty, and ReadOnly"};
     plan_.make_identity = true;
@@ -116,32 +125,56 @@ class Planner {
     plan_.status.newest = listing.newest;
   }
 
-  // One daemon reads the newest snapshot whole.
+  // One daemon reads a snapshot whole, and writes down what it found: not in what is ReadOnly.
   void VerifyDeeply() {
+    if (IsReadOnly()) return;
     const std::optional<WallTime> slot = DeepVerifySlot(repository_, now_);
     if (!slot) return;
     const Uuid uid = DeepVerifyUid(repository_, *slot);
     const DaemonView* free = nullptr;
     for (const DaemonView& daemon : seen_.daemons) {
       const OperationView* operation = daemon.Operation(uid);
-      if (operation != nullptr) return TakeDeepVerify(*operation);
+      if (operation != nullptr) return TakeDeepVerify(daemon, *operation);
       if (daemon.reachable && free == nullptr) free = &daemon;
     }
     plan_.LookAt(now_ + kPoll);
-    if (free == nullptr || !seen_.listing || seen_.listing->newest_uid.empty()) return;
-    plan_.start.push_back({free->pod_uid,
-                           uid,
-                           {{"action", "snapshotVerify"},
-                            {"repository", repository_.meta.name},
-                            {"snapshot", seen_.listing->newest_uid},
-                            {"level", "Deep"}}});
+    if (free == nullptr || !seen_.listing || seen_.listing->chosen_uid.empty()) return;
+    nlohmann::json body = {{"action", "snapshotVerify"},
+                           {"snapshot", seen_.listing->chosen_uid},
+                           {"timeoutSeconds", kVerifyMax.count()},
+                           {"level", "Deep"}};
+    if (repository_.spec.s3) {
+      body["grants"] = true;
+      body["repositoryID"] = plan_.status.repository_id;
+      body["manifests"] = {seen_.listing->chosen_key};
+      plan_.LookAt(now_ + kPollGrants);
+    } else {
+      body["repository"] = repository_.meta.name;
+    }
+    plan_.start.push_back({free->pod_uid, uid, std::move(body)});
   }
 
-  void TakeDeepVerify(const OperationView& operation) {
-    if (!operation.HasEnded()) return plan_.LookAt(now_ + kPoll);
+  // It reads that snapshot and nothing else, and writes down what it found beside it.
+  void GrantDeepVerify(const DaemonView& daemon, const OperationView& operation) {
+    if (!repository_.spec.s3 || !seen_.listing || seen_.listing->chosen_key.empty()) return;
+    GrantRule rule;
+    rule.named_manifests = {seen_.listing->chosen_key};
+    rule.may_judge = true;
+    const Uuid uid = *Uuid::Parse(operation.uid);
+    if (auto grant = GrantFor(daemon.pod_uid, uid, operation, rule)) {
+      plan_.grants.push_back(*std::move(grant));
+    }
+    plan_.LookAt(now_ + kPollGrants);
+  }
+
+  void TakeDeepVerify(const DaemonView& daemon, const OperationView& operation) {
+    if (!operation.HasEnded()) {
+      plan_.LookAt(now_ + kPoll);
+      return GrantDeepVerify(daemon, operation);
+    }
     DeepVerifyResult result;
     result.time = now_;
-    if (seen_.listing) result.snapshot = seen_.listing->newest_uid;
+    if (seen_.listing) result.snapshot = seen_.listing->chosen_uid;
     const bool known =
         operation.state == OperationState::kSucceeded && operation.result.is_object();
     const bool sound = known && operation.result.value("sound", false);
@@ -158,6 +191,20 @@ class Planner {
 };
 
 }  // namespace
+
+void ChoiceToVerify::Consider(WallTime time, const std::string& uid, const std::string& key,
+                              RepositoryListing* listing) {
+  if (chosen_) {
+    const bool was_there = *chosen_ <= slot_, is_there = time <= slot_;
+    const bool is_better = was_there != is_there ? is_there
+                           : time != *chosen_    ? (time > *chosen_) == is_there
+                                                 : uid > listing->chosen_uid;
+    if (!is_better) return;
+  }
+  chosen_ = time;
+  listing->chosen_uid = uid;
+  listing->chosen_key = key;
+}
 
 bool IsProbeDue(const SnapshotRepository& repository, WallTime now) {
   const Condition* ready = Find(repository.status.conditions, "Ready");

@@ -22,7 +22,7 @@ enum class ProbeFault {
 
 struct RepositoryProbe {
   ProbeFault fault = ProbeFault::kNone;
-  std::string message;
+  std::string message;                             // of the fault; without one, of what is odd
   std::optional<std::chrono::seconds> clock_skew;  // the server's clock minus ours
   std::optional<std::string> identity;             // of the identity object; nothing: there is none
   bool empty = false;                              // nothing is below the prefix
@@ -33,15 +33,29 @@ struct RepositoryProbe {
 struct RepositoryListing {
   int64_t snapshots = 0, bytes = 0;
   std::optional<WallTime> oldest, newest;
-  std::string newest_uid;  // of the newest snapshot
+  // What a check that is due reads whole; "" without any. The key of S3 alone.
+  std::string chosen_uid, chosen_key;
+};
+
+// Chooses among snapshots what a check due at `slot` reads: the newest that was there by then, else
+// the first after it. So it stays the same while others come, for as long as the check takes.
+class ChoiceToVerify {
+ public:
+  explicit ChoiceToVerify(WallTime slot) : slot_(slot) {}
+  void Consider(WallTime time, const std::string& uid, const std::string& key,
+                RepositoryListing* listing);
+
+ private:
+  const WallTime slot_;
+  std::optional<WallTime> chosen_;
 };
 
 struct RepositoryObserved {
   // Made when IsProbeDue(); nothing otherwise. Of a volume: what a daemon's GET repositories says.
   std::optional<RepositoryProbe> probe;
   std::optional<RepositoryListing> listing;  // after a probe that found it ours
-  // For checks of whole snapshots: daemons that have it mounted or configured, with the operation
-  // of DeepVerifyUid() if they know it.
+  // For checks of whole snapshots: daemons that have it mounted, or of S3 any of its VectorStores',
+  // with the operation of DeepVerifyUid() if they know it.
   std::vector<DaemonView> daemons;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "operator/plan/snapshot_pieces.h"
+
 namespace pannier::control {
 
 bool IsTerminal(const Conditions& conditions) {
@@ -19,9 +21,17 @@ bool IsPinned(const StoreSnapshot& snapshot, const std::vector<StoreOperation>& 
   if (!IsTerminal(snapshot.status.conditions)) return false;
   return std::any_of(operations.begin(), operations.end(), [&](const StoreOperation& each) {
     const auto& restore = each.spec.action.restore;
-    if (!restore || IsTerminal(each.status.conditions)) return false;
-    if (restore->snapshot) return restore->snapshot->name == snapshot.meta.name;
-    // Which one the latest is, or whose manifest it is, is the daemon's to find out.
+    const bool reads = restore || each.spec.action.salvage;
+    if (!reads || IsTerminal(each.status.conditions)) return false;
+    if (restore && restore->snapshot) {
+      const auto& owners = snapshot.meta.owners;  // of a piece: the whole
+      return restore->snapshot->name == snapshot.meta.name ||
+             std::any_of(owners.begin(), owners.end(), [&](const OwnerReference& owner) {
+               return owner.kind == kStoreSnapshotKind.name &&
+                      owner.name == restore->snapshot->name;
+             });
+    }
+    // Which one the latest is, whose manifest it is, what fills gaps: is found out as it runs.
     return each.spec.vector_store.name == snapshot.spec.vector_store.name;
   });
 }
@@ -29,7 +39,7 @@ bool IsPinned(const StoreSnapshot& snapshot, const std::vector<StoreOperation>& 
 const StoreSnapshot* NewestSound(const std::vector<StoreSnapshot>& snapshots) {
   const StoreSnapshot* newest = nullptr;
   for (const StoreSnapshot& each : snapshots) {
-    if (!IsSound(each) || each.meta.IsDeleting()) continue;
+    if (!IsSound(each) || each.meta.IsDeleting() || IsPiece(each.meta)) continue;
     if (newest == nullptr || IsOlder(newest->meta, each.meta)) newest = &each;
   }
   return newest;

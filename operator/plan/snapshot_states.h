@@ -26,7 +26,7 @@ bool IsTerminal(const Conditions& conditions);
 bool IsSound(const StoreSnapshot& snapshot);
 // Whether an operation that is not at its end restores from it, or may.
 bool IsPinned(const StoreSnapshot& snapshot, const std::vector<StoreOperation>& operations);
-// The newest sound snapshot of a VectorStore; null: none.
+// The newest sound snapshot of a VectorStore, which is no piece of another; null: none.
 const StoreSnapshot* NewestSound(const std::vector<StoreSnapshot>& snapshots);
 // Older first, by creation and uid.
 bool IsOlder(const Meta& a, const Meta& b);

@@ -100,7 +100,7 @@ class Planner {
   void Mark() {
     for (const CleanupThing& thing : seen_.things) {
       if (graces_.count(thing.rule) == 0) continue;
-      const bool stamps = thing.rule == kClaimsRule && policy_.spec.mode == CleanupMode::kDelete;
+      const bool stamps = thing.rule == kClaimsRule && MayRemove(thing.rule);
       const ObjectRef object{"persistentvolumeclaims", thing.name, thing.uid,
                              thing.resource_version, ""};
       if (stamps && thing.needed == thing.since.has_value()) {
@@ -133,7 +133,7 @@ class Planner {
     int64_t left = policy_.spec.limits.max_deletions;
     std::map<std::string, int64_t> done;
     std::string reached;
-    std::map<std::string, std::vector<const CleanupThing*>> whole;
+    std::map<std::string, std::vector<const CleanupThing*>> whole, sessions;  // by rule, by pod
     for (const CleanupThing* thing : candidates_) {
       if (!IsRipe(*thing) || policy_.spec.mode == CleanupMode::kReport) continue;
       // An object of a repository cannot be put aside.
@@ -150,28 +150,44 @@ class Planner {
       }
       --left;
       ++done[thing->rule];
-      Remove(*thing);
+      if (thing->rule == kSessionsRule) {
+        sessions[thing->place].push_back(thing);
+      } else {
+        Remove(*thing);
+      }
     }
+    EndSessions(slot, sessions);
+    SweepWhole(slot, whole, left, &reached);
+    SayLimit(reached);
+  }
+
+  void SweepWhole(WallTime slot,
+                  const std::map<std::string, std::vector<const CleanupThing*>>& whole,
+                  int64_t left, std::string* reached) {
     for (const auto& [rule, things] : whole) {
       const auto count = static_cast<int64_t>(things.size());
       if (count > left) {
-        reached = rule;
+        *reached = rule;
         continue;
       }
       left -= count;
       RemoveWhole(slot, rule, things);
     }
+  }
+
+  void SayLimit(const std::string& reached) {
     if (reached.empty()) return Say("LimitReached", Truth::kFalse, "WithinLimits", "");
     Say("LimitReached", Truth::kTrue, "LimitReached",
         "more is to be removed than limits allow in one run: " + reached);
     plan_.Warn("LimitReached", "rule " + reached);
   }
 
-  // Objects of the API cannot be put aside. Stores and sessions are the daemon's, which has no
+  // Objects of the API and sessions cannot be put aside. Stores are the daemon's, which has no
   // operation to remove one: they are reported.
   bool MayRemove(const std::string& rule) const {
     return policy_.spec.mode == CleanupMode::kDelete &&
-           (rule == kSnapshotsRule || rule == kClaimsRule);
+           (rule == kSnapshotsRule || rule == kSessionsRule ||
+            (rule == kClaimsRule && seen_.may_delete_claims));
   }
 
   void Remove(const CleanupThing& thing) {
@@ -180,6 +196,26 @@ class Planner {
     plan_.remove.push_back({resource, thing.name, thing.uid, thing.resource_version, thing.why});
     plan_.Tell("Deleted", thing.kind + " " + thing.name + ": " + thing.why);
     Count(thing);
+  }
+
+  // The daemon ends only those that are still silent then.
+  void EndSessions(WallTime slot,
+                   const std::map<std::string, std::vector<const CleanupThing*>>& by_pod) {
+    for (const auto& [pod_uid, things] : by_pod) {
+      nlohmann::json uids = nlohmann::json::array();
+      for (const CleanupThing* thing : things) {
+        uids.push_back(thing->uid.substr(pod_uid.size() + 1));
+        Count(*thing);
+      }
+      plan_.start.push_back({pod_uid,
+                             SessionsUid(policy_, pod_uid, slot),
+                             {{"action", "sweep"},
+                              {"what", "Sessions"},
+                              {"mode", "Delete"},
+                              {"sessions", std::move(uids)},
+                              {"sessionIdleSeconds", graces_.at(kSessionsRule).count()}}});
+      plan_.Tell("Swept", std::string(kSessionsRule) + ": " + std::to_string(things.size()));
+    }
   }
 
   void Count(const CleanupThing& thing) {
@@ -251,6 +287,10 @@ std::optional<WallTime> CleanupSlot(const StoreCleanupPolicy& policy, WallTime n
 
 Uuid SweepUid(const StoreCleanupPolicy& policy, const std::string& pod_uid, WallTime slot) {
   return OperationUid({policy.meta.uid, "sweep", pod_uid, FormatTime(slot)});
+}
+
+Uuid SessionsUid(const StoreCleanupPolicy& policy, const std::string& pod_uid, WallTime slot) {
+  return OperationUid({policy.meta.uid, "sessions", pod_uid, FormatTime(slot)});
 }
 
 CleanupPlan PlanCleanup(const StoreCleanupPolicy& policy, const CleanupObserved& seen,

@@ -22,7 +22,7 @@ inline constexpr const char* kClaimsRule = "persistentVolumeClaims";
 // Something that a rule is about, whether it is needed or not: limits are parts of all.
 struct CleanupThing {
   std::string rule, kind, name, uid, resource_version;
-  std::string place;  // the pod's uid of a file, the repository's name of an object
+  std::string place;  // the pod's uid of a file or session, the repository's name of an object
   uint64_t bytes = 0;
   bool needed = true;
   std::string why;  // it is not needed, or must stay nevertheless
@@ -36,6 +36,8 @@ struct CleanupObserved {
   std::vector<std::string> errors;
   // Read live, as are all who may need them, when a run is due.
   std::vector<CleanupThing> things;
+  // Whether this operator may delete claims (--allow-claim-deletion): else they are only reported.
+  bool may_delete_claims = true;
 };
 
 struct CleanupPlan : Plan<StoreCleanupPolicyStatus> {
@@ -48,6 +50,9 @@ std::optional<WallTime> CleanupSlot(const StoreCleanupPolicy& policy, WallTime n
 // The uid of the sweep that a run asks the daemon of a pod for.
 Uuid SweepUid(const StoreCleanupPolicy& policy, const std::string& pod_uid, WallTime slot);
 
+// And of the one that ends sessions.
+Uuid SessionsUid(const StoreCleanupPolicy& policy, const std::string& pod_uid, WallTime slot);
+
 CleanupPlan PlanCleanup(const StoreCleanupPolicy& policy, const CleanupObserved& seen,
                         WallTime now);
 
@@ -55,6 +60,10 @@ CleanupPlan PlanCleanup(const StoreCleanupPolicy& policy, const CleanupObserved&
 std::vector<CleanupThing> IdleStores(const StoreCleanupPolicy& policy,
                                      const std::vector<DaemonView>& daemons,
                                      const std::vector<StoreSnapshot>& snapshots, WallTime now);
+// Of one daemon.
+std::vector<CleanupThing> SilentSessions(const StoreCleanupPolicy& policy,
+                                         const std::string& pod_uid, const std::string& pod_name,
+                                         const std::vector<SessionView>& sessions, WallTime now);
 std::vector<CleanupThing> FailedSnapshots(const StoreCleanupPolicy& policy,
                                           const std::vector<StoreSnapshot>& snapshots,
                                           const std::vector<StoreOperation>& operations);

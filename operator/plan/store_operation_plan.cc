@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "operator/plan/grants.h"
 #include "operator/plan/operation_request.h"
 #include "operator/resource/names.h"
 
@@ -10,7 +11,6 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kPoll{5};
 constexpr seconds kWait{30};
 constexpr seconds kHour{3600};
 constexpr seconds kCancelGrace{60};
@@ -39,6 +39,7 @@ class Planner {
   void Say(const char* type, Truth truth, const std::string& reason, const std::string& message) {
     Set(&plan_.status.conditions, {type, truth, reason, message, operation_.meta.generation}, now_);
   }
+  seconds Poll() const { return PollSince(plan_.status.start, now_); }
   void Be(const char* state, const std::string& message, seconds look_after) {
     Say("Succeeded", Truth::kUnknown, state, message);
     plan_.LookAt(now_ + look_after);
@@ -62,11 +63,7 @@ class Planner {
     plan_.status.completion = now_;
     plan_.start.clear();
     plan_.LookAt(now_ + seconds(spec_.ttl_seconds_after_finished));
-    if (truth == Truth::kTrue) {
-      plan_.Tell(reason, message);
-    } else {
-      plan_.Warn(reason, message);
-    }
+    plan_.TellEnd(truth, reason, message);
   }
 
   // A precondition that does not hold is not waited for: a person has to look.
@@ -78,9 +75,11 @@ class Planner {
 
   // --- what must hold ---
 
+  // Of one that has begun the daemon may be back in a moment: nothing tells us of that.
   bool Wait(const char* why, const std::string& message) {
     Say("Accepted", Truth::kUnknown, why, message);
-    Be("Planned", message, kWait);
+    const bool begun = plan_.status.start.has_value();
+    Be(begun ? "Executing" : "Planned", message, begun ? Poll() : kWait);
     return false;
   }
 
@@ -111,7 +110,8 @@ class Planner {
                                        " has no pod with a daemon named " + name);
     }
     if (daemon_ == nullptr || !daemon_->reachable) {
-      return Wait("DaemonUnreachable", "the daemon does not answer");
+      return Wait("DaemonUnreachable",
+                  daemon_ == nullptr ? "no daemon answers" : WhyUnreachable(*daemon_));
     }
     return true;
   }
@@ -141,7 +141,7 @@ class Planner {
         return Reject("SnapshotNotSound",
                       "StoreSnapshot " + name + " is not completed and verified");
       }
-      if (ItemFor(operation_, *seen_.source) == nullptr) {
+      if (SourceItem(operation_, seen_) == nullptr) {
         return Reject("StoreNotInSnapshot", "StoreSnapshot " + name + " has no store " +
                                                 spec_.target.store_name +
                                                 ", or several: name the pod");
@@ -156,6 +156,13 @@ class Planner {
     if (restore.snapshot &&
         seen_.source->status.repository_id != seen_.repository->status.repository_id) {
       return Reject("RepositoryChanged", "the repository is not the one that the snapshot is in");
+    }
+    if (seen_.repository->status.repository_id.empty()) {
+      return Wait("RepositoryNotReady", "the repository was not reached yet");
+    }
+    if (seen_.repository->spec.s3 && ManifestsFor(operation_, seen_).empty()) {
+      return Reject("SnapshotNotFound",
+                    "no completed and verified StoreSnapshot has " + spec_.target.store_name);
     }
     if (IsFalse(seen_.repository->status.conditions, "Ready") &&
         ReasonOf(seen_.repository->status.conditions, "Ready") == "IdentityMismatch") {
@@ -200,11 +207,12 @@ class Planner {
     const OperationView* dry_run = daemon_->Operation(uid);
     if (dry_run == nullptr) {
       plan_.start.push_back({daemon_->pod_uid, uid, RequestOf(operation_, seen_, true)});
-      Be("Planned", "asks the daemon for a plan", kPoll);
+      Be("Planned", "asks the daemon for a plan", Poll());
       return false;
     }
     if (!dry_run->HasEnded()) {
-      Be("Planned", "waits for the daemon's plan", kPoll);
+      Grant(uid, *dry_run);
+      Be("Planned", "waits for the daemon's plan", Poll());
       return false;
     }
     if (dry_run->state != OperationState::kSucceeded) {
@@ -266,15 +274,31 @@ class Planner {
         return Be("Executing", "tries again later",
                   std::chrono::ceil<seconds>(*plan_.status.attempt_since - now_));
       }
+      if (!seen_.may_transfer) {
+        return Be("Executing", "waits for its turn: maxConcurrentTransfers of the repository",
+                  kWait);
+      }
       plan_.start.push_back({daemon_->pod_uid, uid, RequestOf(operation_, seen_, false)});
-      return Be("Executing", "", kPoll);
+      return Be("Executing", "", Poll());
     }
     if (running->HasEnded()) return Judge(*running, attempt);
     const std::string& phase = running->phase;
     const char* state = phase.starts_with("replac") || phase.starts_with("swap")   ? "Swapping"
                         : phase.starts_with("check") || phase.starts_with("verif") ? "Checking"
                                                                                    : "Executing";
-    Be(state, phase, kPoll);
+    Be(state, phase, Poll());
+    Grant(uid, *running);
+  }
+
+  // To read what it restores from, and nothing else.
+  void Grant(const Uuid& uid, const OperationView& running) {
+    GrantRule rule = RuleFor(operation_, seen_);
+    if (rule.named_manifests.empty()) return;
+    rule.may_judge = seen_.repository->spec.access == AccessMode::kReadWrite;
+    std::optional<DaemonGrant> grant = GrantFor(daemon_->pod_uid, uid, running, rule);
+    if (!grant) return;
+    plan_.grants.push_back(*std::move(grant));
+    plan_.LookAt(now_ + seconds(1));
   }
 
   void Judge(const OperationView& ended, int64_t attempt) {
@@ -290,7 +314,7 @@ class Planner {
     }
     plan_.status.attempt = attempt + 1;
     plan_.status.attempt_since = ended.ended.value_or(now_) + PauseAfter(attempt);
-    Be("Executing", "attempt " + std::to_string(attempt) + " failed: " + ended.message, kPoll);
+    Be("Executing", "attempt " + std::to_string(attempt) + " failed: " + ended.message, Poll());
   }
 
   void Succeed(const nlohmann::json& result) {
@@ -316,7 +340,7 @@ class Planner {
       const bool has_ended = daemon.reachable && (running == nullptr || running->HasEnded());
       if (!has_ended) plan_.cancel.push_back({daemon.pod_uid, uid});
       if (!has_ended && now_ < deadline + kCancelGrace) {
-        return Be("Executing", "not done in time; stopping", kPoll);
+        return Be("Executing", "not done in time; stopping", Poll());
       }
     }
     const Condition* accepted = Find(plan_.status.conditions, "Accepted");
@@ -344,6 +368,8 @@ std::string RepositoryNameOf(const StoreOperation& operation, const VectorStore*
   if (!restore && !operation.spec.action.salvage) return "";
   return store != nullptr && store->spec.repository_ref ? store->spec.repository_ref->name : "";
 }
+
+bool ReadsRepository(const ActionSpec& action) { return action.restore || action.salvage; }
 
 Uuid OperationAttemptUid(const Meta& operation, int64_t attempt) {
   return OperationUid({operation.uid, "operation", std::to_string(attempt)});

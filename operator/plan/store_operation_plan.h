@@ -22,6 +22,7 @@ struct OperationObserved {
   // Of each injected pod of the VectorStore, with the operations of UidsOf() that it knows.
   std::vector<DaemonView> daemons;
   std::vector<StoreSnapshot> snapshots;    // of the VectorStore
+  bool may_transfer = true;                // by maxConcurrentTransfers
   std::vector<StoreOperation> operations;  // others of the VectorStore
 };
 
@@ -32,6 +33,8 @@ std::string RepositoryNameOf(const StoreOperation& operation, const VectorStore*
                              const StoreSnapshot* source);
 // The dry run (attempt 0) and the attempts that there may be.
 Uuid OperationAttemptUid(const Meta& operation, int64_t attempt);
+// Whether it reads a repository.
+bool ReadsRepository(const ActionSpec& action);
 std::vector<Uuid> UidsOf(const StoreOperation& operation);
 
 OperationPlanning PlanOperation(const StoreOperation& operation, const OperationObserved& seen,

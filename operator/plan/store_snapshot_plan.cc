@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "operator/plan/snapshot_items.h"
+#include "operator/plan/snapshot_pieces.h"
 #include "operator/resource/names.h"
 
 namespace pannier::control {
@@ -10,11 +11,12 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kPoll{5};
 constexpr seconds kWait{30};
 constexpr seconds kHour{3600};
+constexpr seconds kYoung{15};
 // How long an unreachable daemon is waited for before the others begin without it.
 constexpr seconds kMusterMax{120};
+constexpr seconds kPieceGrace{180};
 
 class Planner {
  public:
@@ -30,14 +32,16 @@ class Planner {
     }
     if (!plan_.status.start) plan_.status.start = now_;
     plan_.add_finalizer = !snapshot_.meta.HasFinalizer(kSnapshotFinalizer);
-    if (now_ >= Deadline()) {
+    if (plan_.status.pieces) {
+      ContinuePieces();
+    } else if (now_ >= Deadline()) {
       GiveUp();
     } else if (!plan_.status.items.empty()) {
       Continue();
     } else {
       Begin();
     }
-    if (!IsTerminal(plan_.status.conditions)) plan_.LookAt(Deadline());
+    if (!IsTerminal(plan_.status.conditions) && now_ < Deadline()) plan_.LookAt(Deadline());
     return std::move(plan_);
   }
 
@@ -69,8 +73,11 @@ class Planner {
   void End(Truth truth, const char* reason, const std::string& message) {
     StoreSnapshotStatus& status = plan_.status;
     Say("Succeeded", truth, reason, message);
-    const bool sound = truth == Truth::kTrue && AllVerified(status.items);
-    const char* word = sound ? "Sound" : status.items.empty() ? "NotTaken" : "NotProved";
+    const bool is_divided = status.pieces.has_value();
+    const bool sound = truth == Truth::kTrue &&
+                       (is_divided ? AllPiecesSound(snapshot_, seen_) : AllVerified(status.items));
+    const bool is_taken = is_divided || !status.items.empty();
+    const char* word = sound ? "Sound" : is_taken ? "NotProved" : "NotTaken";
     Say("Verified", sound ? Truth::kTrue : Truth::kFalse, word, "");
     status.completion = now_;
     if (snapshot_.spec.expire_after_seconds) {
@@ -79,11 +86,7 @@ class Planner {
     }
     plan_.start.clear();
     plan_.grants.clear();
-    if (truth == Truth::kTrue) {
-      plan_.Tell(reason, message);
-    } else {
-      plan_.Warn(reason, message);
-    }
+    plan_.TellEnd(truth, reason, message);
   }
 
   void Reject(const char* why, const std::string& message) {
@@ -152,15 +155,25 @@ class Planner {
     return true;
   }
 
+  // Whose turn a snapshot takes: a piece that of the whole.
+  const Meta& TurnOf(const StoreSnapshot& snapshot) const {
+    const StoreSnapshot* whole = WholeOf(snapshot.meta, seen_.siblings);
+    return whole == nullptr ? snapshot.meta : whole->meta;
+  }
+
   // Who must end first; null: nobody. The oldest goes first, and who has begun is not stopped.
   std::string Before() const {
+    const Meta& turn = TurnOf(snapshot_);
     for (const StoreSnapshot& other : seen_.siblings) {
-      if (IsTerminal(other.status.conditions) ||
-          !Overlap(snapshot_.spec.store_names, other.spec.store_names)) {
+      const Meta& others_turn = TurnOf(other);
+      const bool is_same = others_turn.uid == turn.uid || others_turn.uid == snapshot_.meta.uid;
+      if (is_same || IsTerminal(other.status.conditions) ||
+          !Overlap(snapshot_.spec.store_names, other.spec.store_names) ||
+          !Overlap(snapshot_.spec.pod_names, other.spec.pod_names)) {
         continue;
       }
-      const bool begun = !other.status.items.empty();
-      if (begun || (IsOlder(other.meta, snapshot_.meta) && !other.meta.IsDeleting())) {
+      const bool begun = !other.status.items.empty() || other.status.pieces.has_value();
+      if (begun || (IsOlder(others_turn, turn) && !other.meta.IsDeleting())) {
         return "StoreSnapshot " + other.meta.name;
       }
     }
@@ -178,28 +191,76 @@ class Planner {
     Say("Accepted", Truth::kTrue, "Accepted", "");
     const std::string before = Before();
     if (!before.empty()) return Queue("waits for " + before);
+    if (seen_.transfers == 0) {
+      return Queue("waits for its turn: SnapshotRepository " + seen_.repository->meta.name +
+                   " has as many transfers as maxConcurrentTransfers says");
+    }
     std::string absent;
     for (const DaemonView& daemon : seen_.daemons) {
-      if (!daemon.reachable) absent += (absent.empty() ? "" : ", ") + daemon.pod_name;
+      if (daemon.reachable || !IsOfPod(snapshot_.spec, daemon.pod_name)) continue;
+      absent += (absent.empty() ? "" : ", ") + daemon.pod_name;
     }
     const seconds muster = std::min(kMusterMax, seconds(snapshot_.spec.timeout_seconds / 4));
     if (!absent.empty() && now_ < *plan_.status.start + muster) {
       plan_.LookAt(*plan_.status.start + muster);
       return Queue("waits for the daemons of " + absent);
     }
-    plan_.status.items = ItemsToTake(snapshot_.spec, seen_.daemons);
-    if (plan_.status.items.empty()) return Reject("NothingToTake", NothingMessage());
-    if (plan_.status.items.size() > kSnapshotItemsMax) {
-      plan_.status.items.clear();
-      return Reject("TooManyStores", "more than 100 stores; name some in storeNames");
+    std::vector<SnapshotItem> items = ItemsToTake(snapshot_.spec, seen_.daemons);
+    if (items.empty()) return Reject("NothingToTake", NothingMessage());
+    if (items.size() > kSnapshotItemsMax) {
+      if (!MayDivide(items)) return;
+      plan_.status.pieces = 0;
+    } else {
+      plan_.status.items = std::move(items);
+      BeginItems(seen_, &plan_.status.items);
     }
     plan_.status.repository_name = seen_.repository->meta.name;
     plan_.status.repository_id = seen_.repository->status.repository_id;
     SumUp(&plan_.status);
-    Say("Succeeded", Truth::kUnknown, kRunning, "");
-    Say("Verified", Truth::kUnknown, kRunning, "");
-    plan_.Tell("Started", "taking " + std::to_string(plan_.status.items.size()) + " stores");
+    SayProgress(kRunning);
     plan_.LookAt(now_);  // only what is written down is begun
+  }
+
+  void SayProgress(const char* state) {
+    const ItemCounts& counts = *plan_.status.stores;
+    Say("Succeeded", Truth::kUnknown, state,
+        std::to_string(counts.succeeded) + " of " + std::to_string(counts.total) + " stores");
+    Say("Verified", Truth::kUnknown, state, "");
+  }
+
+  bool MayDivide(const std::vector<SnapshotItem>& items) {
+    if (IsPiece(snapshot_.meta)) {
+      Reject("TooManyStores", "more than 100 stores: some were made since it was divided");
+      return false;
+    }
+    if (Divide(snapshot_.spec, items).size() <= kPiecesMax) return true;
+    Reject("TooManyStores", "more than 100 pieces of at most 100 stores; name some in podNames");
+    return false;
+  }
+
+  // --- in pieces ---
+
+  void ContinuePieces() {
+    if (*plan_.status.pieces == 0) return DividePieces();
+    const size_t unfinished = FollowPieces(snapshot_, seen_, &plan_);
+    const auto all = static_cast<size_t>(*plan_.status.pieces);
+    if (unfinished == 0) return Finish();
+    // Pieces end in time by themselves.
+    if (now_ >= Deadline() + kPieceGrace) {
+      return End(Truth::kFalse, kTimedOut, std::to_string(unfinished) + " pieces did not end");
+    }
+    Say("Succeeded", Truth::kUnknown, kRunning,
+        std::to_string(all - std::min(all, unfinished)) + " of " + std::to_string(all) + " pieces");
+    Say("Verified", Truth::kUnknown, kRunning, "");
+    plan_.LookAt(now_ + kWait);  // the end of each is a change that brings us here
+  }
+
+  void DividePieces() {
+    if (!seen_.vector_store) return End(Truth::kFalse, kFailed, "the VectorStore was deleted");
+    if (now_ >= Deadline()) return End(Truth::kFalse, kTimedOut, "not all pieces could be made");
+    const std::vector<SnapshotItem> items = ItemsToTake(snapshot_.spec, seen_.daemons);
+    if (items.empty()) return Reject("NothingToTake", NothingMessage());
+    MakePieces(snapshot_, seen_, items, now_, &plan_);
   }
 
   std::string NothingMessage() const {
@@ -218,12 +279,11 @@ class Planner {
     FollowItems(snapshot_, seen_, now_, &plan_);
     SumUp(&plan_.status);
     if (UnfinishedOf(plan_.status.items) == 0) return Finish();
-    const char* state = PhaseOf(snapshot_, seen_);
-    Say("Succeeded", Truth::kUnknown, state,
-        std::to_string(plan_.status.stores->succeeded) + " of " +
-            std::to_string(plan_.status.stores->total) + " stores");
-    Say("Verified", Truth::kUnknown, state, "");
-    plan_.LookAt(now_ + kPoll);
+    // Of what is soon over nobody reads the phases, and each is a write.
+    SayProgress(now_ - *plan_.status.start < kYoung ? kRunning : PhaseOf(snapshot_, seen_));
+    // Who waits for its turn is woken.
+    const bool waits = RunningOf(plan_.status.items) == 0;
+    plan_.LookAt(now_ + (waits ? kWait : PollSince(plan_.status.start, now_)));
   }
 
   void GiveUpOn(const std::string& why) {
@@ -242,8 +302,10 @@ class Planner {
     if (failed == 0) {
       return End(Truth::kTrue, kCompleted, std::to_string(total) + " stores");
     }
-    const std::string message = std::to_string(failed) + " of " + std::to_string(total) +
-                                " stores failed: " + plan_.status.items.front().message;
+    std::string message =
+        std::to_string(failed) + " of " + std::to_string(total) + " stores failed";
+    if (!plan_.status.items.empty()) message += ": " + plan_.status.items.front().message;
+    if (plan_.status.pieces) message += "; its pieces tell of each";
     End(Truth::kFalse, failed == total ? kFailed : kPartiallyFailed, message);
   }
 

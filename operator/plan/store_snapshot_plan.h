@@ -2,6 +2,7 @@
 // PartiallyFailed, Failed, TimedOut or Rejected; and how it is deleted. Threads: pure functions.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@ struct SnapshotObserved {
   std::vector<DaemonView> daemons;
   std::vector<StoreSnapshot> siblings;     // others of the same VectorStore
   std::vector<StoreOperation> operations;  // of the same VectorStore
+  // How many of its stores may be at work at once, by maxConcurrentTransfers.
+  int64_t transfers = INT64_MAX;
   // While it is deleted: the keys of the manifests that the repository still has of PossibleUids(),
   // by their uid; nothing when that could not be read.
   std::optional<std::map<std::string, std::string>> manifests_left;
@@ -39,6 +42,10 @@ std::vector<Uuid> OperationsOf(const StoreSnapshot& snapshot, const std::string&
 // Every uid that a snapshot in the repository may have which this object has begun, also what a
 // pass that was cut short did not write down: a manifest's uid is that of its operation.
 std::vector<Uuid> PossibleUids(const StoreSnapshot& snapshot);
+// Of one that is deleted: by which a daemon, in that session, takes its manifests out of a volume
+// repository. Others after ten minutes: what failed is tried again.
+std::vector<Uuid> DeletionUids(const StoreSnapshot& snapshot, const std::string& session_id,
+                               WallTime now);
 Uuid SnapshotOperationUid(const Meta& snapshot, const std::string& pod_uid,
                           const std::string& store, int64_t attempt);
 

@@ -182,6 +182,7 @@ class Planner {
     meta.annotations = schedule_.spec.snapshot.metadata.annotations;
     meta.labels[kScheduleLabel] = schedule_.meta.uid;
     meta.annotations[kSlotAnnotation] = FormatTime(slot);
+    meta.finalizers = {kSnapshotFinalizer};  // which would be another write
     return NewObject(kStoreSnapshotKind, meta, WriteFields(schedule_.spec.snapshot.spec));
   }
 

@@ -1,8 +1,11 @@
 #include "operator/plan/vector_store_plan.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 
+#include "lib/contract/version.h"
+#include "operator/plan/bootstrap.h"
 #include "operator/plan/repair.h"
 #include "operator/resource/names.h"
 #include "operator/resource/text.h"
@@ -12,7 +15,12 @@ namespace {
 
 using std::chrono::seconds;
 
+constexpr const char* kUnknownVersion = "unknown";
 constexpr size_t kReasonMax = 256;
+constexpr const char* kVersionSkew = "VersionSkew";
+// What is less than both, a twentieth and this, is not worth telling.
+constexpr int64_t kBytesNews = 20, kBytesNewsMin = 1 << 20;
+constexpr size_t kMessageMax = 1024;
 
 class Planner {
  public:
@@ -59,6 +67,8 @@ class Planner {
     for (const DaemonView& daemon : seen_.daemons) {
       if (daemon.reachable) {
         ++pods.reachable;
+      } else if (daemon.skewed) {
+        skewed_ += (skewed_.empty() ? "" : ", ") + daemon.pod_name + ": " + daemon.trouble;
       } else {
         silent_ += (silent_.empty() ? "" : ", ") + daemon.pod_name;
       }
@@ -77,6 +87,12 @@ class Planner {
         ++(store.damaged ? counts.corrupt : store.degraded ? counts.degraded : counts.healthy);
       }
     }
+    // Stores in use grow a little between any two looks: that alone is not worth a write.
+    const int64_t before = plan_.status.stores.bytes;
+    const int64_t news = std::max(before / kBytesNews, kBytesNewsMin);
+    if (before > 0 && counts.bytes > 0 && std::abs(counts.bytes - before) < news) {
+      counts.bytes = before;
+    }
     plan_.status.stores = counts;
   }
 
@@ -91,8 +107,9 @@ class Planner {
       if (time && (!*oldest || *time < **oldest)) *oldest = time;
     };
     for (const DaemonView& daemon : seen_.daemons) {
+      if (daemon.skewed) ++pods[Cut(daemon.version, 64)];
       if (!daemon.reachable) continue;
-      ++pods[daemon.version.empty() ? "unknown" : Cut(daemon.version, 64)];
+      ++pods[daemon.version.empty() ? kUnknownVersion : Cut(daemon.version, 64)];
       fold(daemon.last_quick_check, &quick, &all_quick);
       fold(daemon.last_full_check, &full, &all_full);
     }
@@ -176,17 +193,16 @@ class Planner {
 
   void Conclude() {
     const PodCounts& pods = plan_.status.pods;
-    if (bare_.empty()) {
+    const std::string others = OtherVersions();
+    if (bare_.empty() && others.empty()) {
       Say("Injected", Truth::kTrue, "Injected", "");
+    } else if (bare_.empty()) {
+      Say("Injected", Truth::kTrue, "OtherVersion", others);
     } else {
       Say("Injected", Truth::kFalse, "BarePods",
           "without a daemon, as the webhook was not there when they began; delete them: " + bare_);
     }
-    if (silent_.empty()) {
-      Say("DaemonsReachable", Truth::kTrue, "Reachable", "");
-    } else {
-      Say("DaemonsReachable", Truth::kFalse, "Unreachable", "no answer from " + silent_);
-    }
+    ConcludeReach();
     ConcludeHealth();
     ConcludeBackups();
     for (const char* type : {"Injected", "DaemonsReachable", "Healthy"}) {
@@ -197,6 +213,37 @@ class Planner {
     }
     if (pods.matched == 0) return Say("Ready", Truth::kFalse, "NoPods", "no pod names it");
     Say("Ready", Truth::kTrue, "AsWanted", "");
+  }
+
+  void ConcludeReach() {
+    if (!skewed_.empty()) {
+      if (ReasonOf(store_.status.conditions, "DaemonsReachable") != kVersionSkew) {
+        plan_.Warn(kVersionSkew, skewed_);
+      }
+      return Say("DaemonsReachable", Truth::kFalse, kVersionSkew,
+                 "nothing is asked of what may be meant otherwise; bring operator and daemons to "
+                 "releases next to each other: " +
+                     skewed_ + (silent_.empty() ? "" : "; no answer from " + silent_));
+    }
+    if (silent_.empty()) return Say("DaemonsReachable", Truth::kTrue, "Reachable", "");
+    Say("DaemonsReachable", Truth::kFalse, "Unreachable", "no answer from " + silent_);
+  }
+
+  // After an upgrade, until pods are made anew. A VectorStore that names an image wants what it
+  // has.
+  std::string OtherVersions() const {
+    if (!store_.spec.daemon.image.empty()) return "";
+    std::string list;
+    int64_t count = 0;
+    for (const DaemonVersion& each : plan_.status.daemon_versions) {
+      if (each.version == contract::Version() || each.version == kUnknownVersion) continue;
+      list += (list.empty() ? "" : ", ") + each.version;
+      count += each.pods;
+    }
+    if (count == 0) return "";
+    return std::to_string(count) + " daemons are of another version than the operator's " +
+           std::string(contract::Version()) + ": " + list +
+           "; pods get that one when they are made anew";
   }
 
   void ConcludeHealth() {
@@ -214,9 +261,14 @@ class Planner {
                  number + ": look for a bad disk or release; nothing is repaired by itself");
     }
     if (counts.corrupt > 0) return Say("Healthy", Truth::kFalse, "CorruptStores", number);
-    if (waits)
-      return Say("Healthy", Truth::kFalse, "AwaitingBootstrap", "daemons wait for a snapshot");
-    if (!silent_.empty()) return Say("Healthy", Truth::kUnknown, "Unreachable", "not all is known");
+    if (waits) {
+      const std::string why = WhyBootstrapWaits(store_, seen_);
+      return Say("Healthy", Truth::kFalse, "AwaitingBootstrap",
+                 why.empty() ? "daemons wait for a snapshot" : Cut(why, kMessageMax));
+    }
+    if (!silent_.empty() || !skewed_.empty()) {
+      return Say("Healthy", Truth::kUnknown, "Unreachable", "not all is known");
+    }
     if (counts.degraded > 0) {
       return Say("Healthy", Truth::kTrue, "Degraded",
                  std::to_string(counts.degraded) + " stores are degraded");
@@ -241,6 +293,7 @@ class Planner {
   const VectorStoreObserved& seen_;
   const WallTime now_;
   std::string bare_, silent_;  // names of pods
+  std::string skewed_;         // with what is amiss of each
   VectorStorePlan plan_;
 };
 

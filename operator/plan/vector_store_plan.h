@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "operator/plan/daemon_view.h"
+#include "operator/plan/inventory.h"
 #include "operator/plan/plan.h"
 #include "operator/plan/snapshot_states.h"
 #include "operator/resource/snapshot_repository.h"
@@ -26,6 +27,10 @@ struct VectorStoreObserved {
   std::optional<SnapshotRepository> repository;  // of spec.repositoryRef
   std::vector<StoreSnapshot> snapshots;          // of this VectorStore
   std::vector<StoreOperation> operations;        // of this VectorStore
+  bool complete = true;                          // whether these two are all that there are
+  // What the repository tells, when NeedsInventory(); nothing: it was not asked, or does not tell.
+  std::optional<RepositoryInventory> inventory;
+  std::string inventory_trouble;  // why it does not tell
 };
 
 using VectorStorePlan = Plan<VectorStoreStatus>;

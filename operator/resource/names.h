@@ -17,7 +17,10 @@ inline constexpr const char* kIncidentLabel =
     "pannier.dev/incident";  // on operations: a VectorStore's uid
 inline constexpr const char* kSlotAnnotation = "pannier.dev/slot";  // on snapshots: when due
 inline constexpr const char* kForceFinalize = "pannier.dev/force-finalize";  // annotation
-inline constexpr const char* kUnusedSince = "pannier.dev/unused-since";      // annotation on a PVC
+// On a VectorStore, an annotation: an owner in the repository, beside its own name, whose snapshots
+// its empty daemons may begin with.
+inline constexpr const char* kBootstrapOwner = "pannier.dev/bootstrap-owner";
+inline constexpr const char* kUnusedSince = "pannier.dev/unused-since";  // annotation on a PVC
 inline constexpr const char* kSnapshotFinalizer = "pannier.dev/snapshot-data";
 inline constexpr const char* kFieldManager = "pannier-operator";
 

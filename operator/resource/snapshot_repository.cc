@@ -97,7 +97,7 @@ void SnapshotRepositorySpec::Fields(Visitor& v) {
                 &deep_verify_schedule);
   TimeZoneField(v, &time_zone);
   v.Number({.name = "maxConcurrentTransfers",
-            .help = "Snapshots and restores that use it at once.",
+            .help = "Stores that are taken into it or brought back at once.",
             .min = 1,
             .max = 64},
            &max_concurrent_transfers);

@@ -10,18 +10,28 @@ constexpr const char* kVerifications[] = {"Manifest", "Deep"};
 constexpr const char* kDeletions[] = {"Delete", "Retain"};
 constexpr const char* kItemStates[] = {"Pending", "Running", "Succeeded", "Failed"};
 
+void WhichFields(Visitor& v, std::vector<std::string>* store_names,
+                 std::vector<std::string>* pod_names) {
+  v.Texts({.name = "storeNames",
+           .help = "Stores to take, TENANT/DATABASE. Default: all.",
+           .length_max = 512,
+           .pattern = "^[^/]+/.+$",
+           .items_max = kSnapshotItemsMax},
+          store_names);
+  v.Texts({.name = "podNames",
+           .help = "Pods whose stores are taken. Default: all of the VectorStore.",
+           .length_max = 253,
+           .items_max = kSnapshotItemsMax},
+          pod_names);
+}
+
 }  // namespace
 
 void StoreSnapshotSpec::Fields(Visitor& v) {
   v.Object(
       {.name = "vectorStoreRef", .help = "VectorStore whose stores are taken.", .required = true},
       &vector_store);
-  v.Texts({.name = "storeNames",
-           .help = "Stores to take, TENANT/DATABASE. Default: all.",
-           .length_max = 512,
-           .pattern = "^[^/]+/.+$",
-           .items_max = kSnapshotItemsMax},
-          &store_names);
+  WhichFields(v, &store_names, &pod_names);
   v.Object({.name = "repositoryRef", .help = "Where it is kept. Default: the VectorStore's."},
            &repository);
   v.Choice({.name = "includeIndex",
@@ -97,6 +107,11 @@ void StoreSnapshotStatus::Fields(Visitor& v) {
           .items_max = kSnapshotItemsMax,
           .keys = "podUID,storeName"},
          &items);
+  v.Number({.name = "pieces",
+            .help = "Where it has more than 100 stores: how many StoreSnapshots of its own take "
+                    "them; 0 while these are made.",
+            .min = 0},
+           &pieces);
 }
 
 const Kind kStoreSnapshotKind = {
@@ -108,9 +123,9 @@ const Kind kStoreSnapshotKind = {
     .spec =
         [](Visitor& v) {
           StoreSnapshotSpec().Fields(v);
-          v.Rules(Immutable({"vectorStoreRef", "storeNames", "repositoryRef", "includeIndex",
-                             "verification", "timeoutSeconds", "backoffLimit", "expireAfterSeconds",
-                             "deletionPolicy"}));
+          v.Rules(Immutable({"vectorStoreRef", "storeNames", "podNames", "repositoryRef",
+                             "includeIndex", "verification", "timeoutSeconds", "backoffLimit",
+                             "expireAfterSeconds", "deletionPolicy"}));
         },
     .status = [](Visitor& v) { StoreSnapshotStatus().Fields(v); },
     .columns = {{"Store", "string", ".spec.vectorStoreRef.name"},

@@ -13,6 +13,7 @@ enum class DeletionPolicy { kDelete, kRetain };
 struct StoreSnapshotSpec {
   Reference vector_store;
   std::vector<std::string> store_names;  // empty: all
+  std::vector<std::string> pod_names;    // empty: of all
   std::optional<Reference> repository;   // default: the VectorStore's
   IncludeIndex include_index = IncludeIndex::kIfClean;
   Verification verification = Verification::kDeep;
@@ -51,6 +52,9 @@ struct StoreSnapshotStatus {
   std::optional<ItemCounts> stores;
   std::optional<int64_t> bytes, new_bytes;
   std::vector<SnapshotItem> items;  // failures first, then by pod and store
+  // Of one that has more than kSnapshotItemsMax: how many StoreSnapshots take them; 0 until all of
+  // these are made.
+  std::optional<int64_t> pieces;
   void Fields(Visitor& v);
 };
 

@@ -27,6 +27,8 @@ class AdmissionServer {
   //   kInvalidArgument  they cannot be used; those before stay
   Status Use(const http::TlsMaterial& material) { return tls_->Use(material); }
   bool IsReady() const { return tls_->IsReady(); }
+  // When the certificate in use is over; nothing while there is none.
+  std::optional<WallTime> ValidUntil() const { return tls_->ValidUntil(); }
   // "https://0.0.0.0:9443", with the real port, after Start().
   std::string address() const { return server_.addresses().front(); }
   http::Stats stats() const { return server_.stats(); }

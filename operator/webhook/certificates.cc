@@ -10,26 +10,6 @@ namespace {
 constexpr int kStepsMax = 4;      // in one go: more is a defect, not work
 constexpr int kConflictsMax = 5;  // lost races against other replicas
 
-crypto::Validity ValidityOf(const std::string& pem) {
-  const Result<crypto::CertificateFacts> facts = crypto::ReadCertificate(pem);
-  return facts.ok() ? facts->validity : crypto::Validity{};
-}
-
-// When two thirds of its life are over.
-WallTime RenewAt(const std::string& pem) {
-  const crypto::Validity validity = ValidityOf(pem);
-  return validity.from + (validity.until - validity.from) / 3 * 2;
-}
-
-bool HasNames(const std::string& pem, const std::vector<std::string>& names) {
-  const Result<crypto::CertificateFacts> facts = crypto::ReadCertificate(pem);
-  if (!facts.ok()) return false;
-  return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-    return std::find(facts->dns_names.begin(), facts->dns_names.end(), name) !=
-           facts->dns_names.end();
-  });
-}
-
 Result<crypto::KeyedCertificate> NewAuthority(const CertificateRules& rules, WallTime now) {
   return crypto::MakeAuthority("pannier-webhook-authority",
                                {now - rules.skew, now + rules.authority_life});
@@ -44,21 +24,6 @@ Result<crypto::KeyedCertificate> NewServing(const crypto::KeyedCertificate& auth
   const WallTime until = ValidityOf(authority.certificate_pem).until;
   request.validity = {now - rules.skew, std::min(until, now + rules.serving_life)};
   return crypto::MakeLeaf(authority, request);
-}
-
-std::optional<std::string> Take(const SecretData& data, const char* key) {
-  const auto found = data.find(key);
-  if (found == data.end() || found->second.empty()) return std::nullopt;
-  return found->second;
-}
-
-std::optional<crypto::KeyedCertificate> TakePair(const SecretData& data, const char* certificate,
-                                                 const char* key) {
-  const auto first = Take(data, certificate), second = Take(data, key);
-  if (!first || !second) return std::nullopt;
-  crypto::KeyedCertificate pair{*first, *second};
-  if (!crypto::CheckPair(pair).ok()) return std::nullopt;
-  return pair;
 }
 
 }  // namespace
@@ -155,7 +120,7 @@ std::optional<CertificateState> FromSecret(const SecretData& data) {
   state.authority = *authority;
   state.serving = *serving;
   state.next_authority = TakePair(data, "next-ca.crt", "next-ca.key");
-  if (const auto previous = Take(data, "previous-ca.crt");
+  if (const auto previous = TakeText(data, "previous-ca.crt");
       previous && crypto::ReadCertificate(*previous).ok()) {
     state.previous_authority_pem = *previous;
   }

@@ -11,7 +11,6 @@
 // Threads: pure functions and plain values; a keeper one at a time.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +19,7 @@
 #include "lib/core/result.h"
 #include "lib/crypto/certificate.h"
 #include "lib/http/tls.h"
+#include "operator/certificates/stored_certificate.h"
 
 namespace pannier::control {
 
@@ -60,7 +60,6 @@ std::string BundleOf(const CertificateState& state, WallTime now);
 
 // As a Secret holds it: tls.crt, tls.key, ca.crt, ca.key and, where there is one, next-ca.crt,
 // next-ca.key, previous-ca.crt.
-using SecretData = std::map<std::string, std::string>;
 SecretData ToSecret(const CertificateState& state);
 // Nothing when it is not whole, or parts of it do not fit together.
 std::optional<CertificateState> FromSecret(const SecretData& data);
