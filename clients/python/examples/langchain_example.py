@@ -1,6 +1,6 @@
 """LangChain's vector store on the Pannier daemon.
 
-    pip install 'pannier[full]' langchain-chroma wordllama
+    pip install './clients/python[full]' langchain-chroma wordllama     # README.md has the rest
     PANNIER_SOCKET=/run/pannier/pannier.sock python langchain_example.py
 """
 

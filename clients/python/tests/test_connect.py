@@ -1,25 +1,26 @@
 """The stock client over the socket: it works, it closes, and it says what is wrong."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
+import ssl
 
 import chromadb
 import chromadb.errors
-import pannier
 import pytest
 from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
+
+import pannier
 
 
 def sockets_open():
     """How many of this process' descriptors are sockets."""
     found = 0
     for name in os.listdir("/proc/self/fd"):
-        try:
+        with contextlib.suppress(OSError):
             found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
-        except OSError:
-            pass
     return found
 
 
@@ -63,6 +64,18 @@ def test_no_tcp_connection_is_tried_for_a_socket(server, monkeypatch):
         assert client.heartbeat() > 0
 
 
+async def test_no_authorities_are_loaded_for_a_socket(server, monkeypatch):
+    """It took three quarters of the time of connecting."""
+    def refuse(*_arguments, **_options):
+        raise AssertionError("certificates were read")
+
+    monkeypatch.setattr(ssl, "create_default_context", refuse)
+    with pannier.connect(server.socket_path) as client:
+        assert client.heartbeat() > 0
+    async with pannier.connect_async(server.socket_path) as client:
+        assert await client.heartbeat() > 0
+
+
 def test_closing_gives_back_every_socket_and_every_entry(server):
     entries, before = len(SharedSystemClient._identifier_to_system), sockets_open()
     for _ in range(5):
@@ -104,7 +117,7 @@ def make_database(path, database, barrier, results):
     try:
         with pannier.connect(path, database=database, create=True) as client:
             results.put(client.get_or_create_collection("shared", embedding_function=None).id.hex)
-    except Exception as error:                                      # noqa: BLE001 - to the parent
+    except Exception as error:
         results.put(repr(error))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Dict, Generator, List, Mapping, Optional
+from typing import Any, Callable, Dict, Generator, List, Mapping, Optional, Tuple, Union, cast
 
 from pannier import errors
 from pannier._target import Path, Target, check_socket, find_target, find_token
 
 try:
     import chromadb.errors
+    from chromadb.api import ServerAPI
     from chromadb.api.async_client import AsyncClient
     from chromadb.api.client import AdminClient, Client
     from chromadb.api.shared_system_client import SharedSystemClient
@@ -17,16 +18,22 @@ try:
 except ImportError as error:
     raise errors.ClientMissingError(
         f"the Chroma client cannot be imported: {error}",
-        "pip install 'pannier[full]', or 'pannier[thin]' for the client alone",
+        "pip install chromadb, or chromadb-client, which is smaller",
     ) from error
 
-from pannier._api import ASYNC, SYNC, AsyncApi, PannierSettings
+from pannier._api import ASYNC, SYNC, AsyncApi, PannierSettings, SyncApi
+from pannier._health import Health
+from pannier._retry import Retry
 
 TIMEOUT_SECONDS = 60.0
 
 
 class Connection(Client):
     """chromadb's client, made by connect(). close() gives back all sockets; also `with`."""
+
+    def health(self) -> Health:
+        """How the server is. Never raises because it is away or unwell: that is what it tells."""
+        return Health.of(cast(SyncApi, self._server))
 
     def close(self) -> None:
         if self._closed:
@@ -76,12 +83,16 @@ def connect(
     settings: Optional[Settings] = None,
     timeout: Optional[float] = TIMEOUT_SECONDS,
     create: bool = False,
+    retry: Optional[Retry] = None,
+    environment: Optional[Mapping[str, str]] = None,
 ) -> Connection:
     """Connects to the daemon and returns the stock Chroma client.
 
     Without `socket` the environment decides: PANNIER_SOCKET, else CHROMA_HOST, CHROMA_PORT and
     CHROMA_SSL, else the default socket. `timeout` is in seconds, for each request; None waits for
-    ever. `create` makes the tenant and the database if they are not there yet.
+    ever. `create` makes the tenant and the database if they are not there yet. `retry` sends again
+    what may be sent again (Retry says what); None leaves all to the caller. `environment` is asked
+    instead of the process's.
 
     Raises, from pannier.errors:
       SocketMissingError, SocketRefusedError, SocketForbiddenError  the daemon cannot be reached
@@ -89,17 +100,18 @@ def connect(
       NotFoundError                                                 no such tenant or database
       ConfigurationError                                            the address makes no sense
     """
-    target = find_target(socket)
-    ours = _settings(SYNC, target, headers, settings, timeout)
+    target = find_target(socket, environment)
+    token = find_token(environment)
+    ours = make_settings(SYNC, target, headers, settings, timeout, retry, token=token)
     if target.socket:
         check_socket(target.socket, timeout)
     if create:
-        with _closing_admin(ours) as admin:
-            _create(admin, tenant, database)
+        with ClosingAdmin(ours) as admin:
+            create_store(admin, tenant, database)
     try:
         return Connection(tenant=tenant, database=database, settings=ours)
     except Exception as error:
-        raise _typed(error, target, tenant, database) from error
+        raise typed(error, target, tenant, database) from error
 
 
 class _Connecting:
@@ -130,6 +142,7 @@ def connect_async(
     settings: Optional[Settings] = None,
     timeout: Optional[float] = TIMEOUT_SECONDS,
     create: bool = False,
+    retry: Optional[Retry] = None,
 ) -> _Connecting:
     """As connect(), for the asynchronous client.
 
@@ -138,41 +151,47 @@ def connect_async(
     """
     return _Connecting(
         {"socket": socket, "tenant": tenant, "database": database, "headers": headers,
-         "settings": settings, "timeout": timeout, "create": create})
+         "settings": settings, "timeout": timeout, "create": create, "retry": retry})
 
 
 async def _connect_async(
     socket: Optional[Path], tenant: str, database: str, headers: Optional[Mapping[str, str]],
-    settings: Optional[Settings], timeout: Optional[float], create: bool,
+    settings: Optional[Settings], timeout: Optional[float], create: bool, retry: Optional[Retry],
 ) -> AsyncConnection:
     target = find_target(socket)
-    ours = _settings(ASYNC, target, headers, settings, timeout)
+    asynchronous = make_settings(
+        ASYNC, target, headers, settings, timeout, retry, token=find_token()
+    )
 
     def prepare() -> None:
         if target.socket:
             check_socket(target.socket, timeout)
         if create:
-            with _closing_admin(_settings(SYNC, target, headers, settings, timeout)) as admin:
-                _create(admin, tenant, database)
+            ours = make_settings(
+                SYNC, target, headers, settings, timeout, retry, token=find_token()
+            )
+            with ClosingAdmin(ours) as admin:
+                create_store(admin, tenant, database)
 
     await asyncio.to_thread(prepare)  # what waits there must not hold up the loop
     try:
-        client = await AsyncConnection.create(tenant=tenant, database=database, settings=ours)
+        client = await AsyncConnection.create(tenant=tenant, database=database, settings=asynchronous)
     except Exception as error:
-        raise _typed(error, target, tenant, database) from error
+        raise typed(error, target, tenant, database) from error
     return client  # type: ignore[return-value]
 
 
-def _settings(
+def make_settings(
     api: str, target: Target, headers: Optional[Mapping[str, str]], settings: Optional[Settings],
-    timeout: Optional[float],
+    timeout: Optional[float], retry: Optional[Retry], home: Optional[str] = None,
+    token: Optional[str] = None,
 ) -> PannierSettings:
+    """The settings of a client of `target`: those of the caller, and how we reach it."""
     values: Dict[str, Any] = {"anonymized_telemetry": False}
     if settings is not None:
         values = settings.model_dump()
     all_headers = {**(values.get("chroma_server_headers") or {}), **(headers or {})}
     given = {name.lower() for name in all_headers}
-    token = find_token()
     if token and not values.get("chroma_client_auth_provider") and not given & {
             "authorization", "x-chroma-token"}:
         all_headers["Authorization"] = f"Bearer {token}"
@@ -184,11 +203,16 @@ def _settings(
         chroma_server_headers=all_headers,
         pannier_socket=target.socket,
         pannier_timeout=timeout,
+        pannier_retry=retry,
+        pannier_home=home,
     )
+    if (target.socket or not target.ssl) and values.get("chroma_server_ssl_verify") is None:
+        # Without TLS nothing is verified, but each client would load all authorities: 30 ms.
+        values["chroma_server_ssl_verify"] = False
     return PannierSettings(**values)
 
 
-class _closing_admin:
+class ClosingAdmin:
     """A short-lived AdminClient that leaves nothing open."""
 
     def __init__(self, settings: PannierSettings) -> None:
@@ -202,12 +226,23 @@ class _closing_admin:
         SharedSystemClient._release_system(self._admin._identifier)
 
 
-def _create(admin: AdminClient, tenant: str, database: str) -> None:
-    """Makes tenant and database unless they are there; many processes may do so at once."""
-    for find, make in (
+def create_store(
+    admin: Union[AdminClient, ServerAPI], tenant: str, database: str, *, ephemeral: bool = False
+) -> None:
+    """Makes tenant and database unless they are there; many processes may do so at once. With
+    `ephemeral`, of a SyncApi, a new database goes with the client's session."""
+
+    def make_database() -> None:
+        if ephemeral:
+            cast(SyncApi, admin).create_temporary_database(database, tenant)
+        else:
+            admin.create_database(database, tenant)
+
+    steps: List[Tuple[Callable[[], object], Callable[[], object]]] = [
         (lambda: admin.get_tenant(tenant), lambda: admin.create_tenant(tenant)),
-        (lambda: admin.get_database(database, tenant), lambda: admin.create_database(database, tenant)),
-    ):
+        (lambda: admin.get_database(database, tenant), make_database),
+    ]
+    for find, make in steps:
         try:
             find()
         except chromadb.errors.NotFoundError:
@@ -217,7 +252,7 @@ def _create(admin: AdminClient, tenant: str, database: str) -> None:
                 find()  # somebody else made it meanwhile, or this says why it cannot be made
 
 
-def _typed(error: BaseException, target: Target, tenant: str, database: str) -> BaseException:
+def typed(error: BaseException, target: Target, tenant: str, database: str) -> BaseException:
     """The error behind a failed construction: chromadb wraps all in ValueError."""
     seen: Optional[BaseException] = error
     while seen is not None:

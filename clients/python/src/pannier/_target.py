@@ -68,7 +68,10 @@ def _ssl(env: Mapping[str, str]) -> bool:
 def find_token(environment: Optional[Mapping[str, str]] = None) -> Optional[str]:
     """The bearer token the environment gives, if any."""
     env = os.environ if environment is None else environment
-    return env.get("CHROMA_CLIENT_AUTH_CREDENTIALS") or env.get("CHROMA_TOKEN") or None
+    for name in ("CHROMA_CLIENT_AUTH_CREDENTIALS", "CHROMA_TOKEN", "CHROMA_AUTH_TOKEN"):
+        if env.get(name):
+            return env[name]
+    return None
 
 
 def check_socket(path: str, timeout: Optional[float] = None) -> None:
