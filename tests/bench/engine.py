@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import random
 import statistics
 import sys
 import time
@@ -24,9 +23,9 @@ import launcher  # noqa: E402
 
 launcher.use_venv()
 import numpy  # noqa: E402
+import processes  # noqa: E402
+from dataset import Data  # noqa: E402
 
-DIMENSION = 384
-QUERIES = 100
 COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 # What passes this share of the records.
 SHARES = {"50 %": 500, "10 %": 100, "1 %": 10, "0.1 %": 1}
@@ -38,51 +37,6 @@ TEXT = {f"contains {name}": {"where_document": {"$contains": token}}
 TEXT["regex, literal"] = {"where_document": {"$regex": "ocel[oa]t s"}}
 TEXT["regex, no literal"] = {"where_document": {"$regex": "[xq][jz][a-c]"}}
 KINDS = {"plain": {}, **WHERE, **TEXT}
-
-
-class Data:
-    """Vectors in clusters of a few directions each, documents of about 400 bytes, four keys."""
-
-    def __init__(self, records: int, seed: int):
-        self.rng = numpy.random.default_rng(seed)
-        self.words = random.Random(seed)
-        centres = self.rng.normal(size=(max(records // 400, 8), DIMENSION)) / DIMENSION**0.5
-        self.dictionary = self.rng.normal(size=(DIMENSION, DIMENSION)) / DIMENSION**0.5
-        self.mean = self.rng.normal(size=DIMENSION) / DIMENSION**0.5 * 0.6
-        self.centres = centres
-        self.spread = 0.45 * (numpy.arange(96) + 1) ** -0.35
-        self.chosen = numpy.stack([self.rng.choice(DIMENSION, 96, replace=False) for _ in centres])
-        syllables = [a + b for a in "bcdfghklmnprstvw" for b in "aeiou"]
-        self.vocabulary = ["".join(self.words.choice(syllables) for _ in range(self.words.randint(1, 4)))
-                           for _ in range(8000)]
-        self.vectors = self.draw(records)
-        self.queries = self.draw(QUERIES)
-
-    def draw(self, count: int):
-        at = self.rng.integers(len(self.centres), size=count)
-        out = self.centres[at] + self.mean + self.rng.normal(size=(count, DIMENSION)) * 0.18 / DIMENSION**0.5
-        weights = self.rng.normal(size=(count, 96)) * self.spread
-        for row in range(count):
-            out[row] += weights[row] @ self.dictionary[self.chosen[at[row]]]
-        return (out / numpy.linalg.norm(out, axis=1, keepdims=True)).astype(numpy.float32)
-
-    def document(self, number: int) -> str:
-        text = " ".join(self.vocabulary[int(self.words.paretovariate(0.6)) % 8000] for _ in range(75))[:390]
-        for every, token in ((10, " marten s"), (100, " ocelot s"), (1000, " quokka s")):
-            if number * 7919 % every == 3:
-                text += token
-        return text
-
-    def batches(self, size: int):
-        for begin in range(0, len(self.vectors), size):
-            numbers = range(begin, min(begin + size, len(self.vectors)))
-            yield json.dumps({
-                "ids": [f"id{n}" for n in numbers],
-                "embeddings": [[round(float(x), 7) for x in self.vectors[n]] for n in numbers],
-                "documents": [self.document(n) for n in numbers],
-                "metadatas": [{"uniform": self.words.randrange(1000), "other": self.words.randrange(1000),
-                               "word": f"w{n % 1000}", "real": self.words.random()} for n in numbers],
-            }).encode()
 
 
 class Client:
@@ -101,17 +55,10 @@ class Client:
         return content
 
     def cpu(self) -> float:
-        total = 0
-        for task in Path(f"/proc/{self.server.process.pid}/task").iterdir():
-            with contextlib.suppress(OSError):
-                total += int((task / "schedstat").read_text().split()[0])
-        return total / 1e9
+        return processes.cpu_seconds(self.server.process.pid)
 
-    def status(self, key: str) -> float:
-        for line in Path(f"/proc/{self.server.process.pid}/status").read_text().splitlines():
-            if line.startswith(key):
-                return int(line.split()[1]) / 1024
-        return 0
+    def resident_mib(self) -> float:
+        return processes.memory_kib(self.server.process.pid) / 1024
 
 
 def fill(client: Client, data: Data, size: int) -> tuple[str, dict]:
@@ -123,7 +70,7 @@ def fill(client: Client, data: Data, size: int) -> tuple[str, dict]:
         began = time.perf_counter()
         client.post(path + "/add", body)
         took += time.perf_counter() - began
-    result = {"adds per second": len(data.vectors) / took, "RSS after adds": client.status("VmRSS")}
+    result = {"adds per second": len(data.vectors) / took, "RSS after adds": client.resident_mib()}
     settle(client, path)
     result["caught up after s"] = settle.took
     result["CPU s of all"] = client.cpu() - cpu
@@ -183,7 +130,7 @@ def cold(server: launcher.Server, path: str, data: Data) -> dict:
         began = time.perf_counter()
         client.post(path + "/query", bodies(data, extra)[0])
         result[f"cold {name} ms"] = (time.perf_counter() - began) * 1e3
-        result["RSS cold"] = client.status("VmRSS")
+        result["RSS cold"] = client.resident_mib()
     return result
 
 
@@ -233,7 +180,7 @@ def main() -> None:
             for kind, (client, path) in running.items():
                 results[kind][label] = measure(client, path, requests, options.seconds)
         for kind, (client, path) in running.items():
-            results[kind]["RSS"] = client.status("VmRSS")
+            results[kind]["RSS"] = client.resident_mib()
             results[kind].update(cold(client.server, path, data))
     table(results)
     if options.output:

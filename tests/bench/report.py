@@ -148,6 +148,63 @@ def snapshots(document: dict) -> list[str]:
             *table(["operation", "s", "CPU s", "MB/s", "memory, MiB"], rows)]
 
 
+def beside_peers(document: dict) -> list[str]:
+    figures = document.get("peers")
+    if not figures:
+        return []
+    sys.path.insert(0, str(Path(__file__).parent / "peers"))
+    from run_peers import table as table_of_peers
+    return ["## Beside other stores and libraries", "",
+            f"{figures['records']:,} records with documents of about 400 bytes, added one at a time, then by"
+            " 100, then by 1,000; the ten nearest with documents and metadata where there are any, at the"
+            " least effort that reaches a recall of .95 and of .99, one connection or thread; medians of"
+            " rounds in turns. All clients are Python; a library in process answers without a server, and"
+            " has no answer to write.", "", *table_of_peers(figures)]
+
+
+def operator_promises(figures: dict) -> list[tuple[str, str, float, float, bool]]:
+    """What is promised of these figures: name, "≥" or "≤", the promise, the figure, whether it is met."""
+    unfinished = figures["storm_snapshots"] - figures["storm_completed"]
+    promised = [
+        ("memory with one VectorStore, a repository in S3 and a snapshot: MiB", 20,
+         figures.get("idle_rss_kib", 0) / 1024),
+        ("memory with all objects, at rest: MiB", 64, figures["rest_rss_kib"] / 1024),
+        ("memory with all objects, the most ever: MiB", 64, figures["storm_peak_kib"] / 1024),
+        ("from start to knowing all objects: s", 2, figures["synced_seconds"]),
+        ("writes when nothing changes, beginning with the start", 0, figures["rest_writes"]),
+        ("`/metrics`, at rest: ms", 50, figures["metrics_ms"]),
+        ("`/metrics`, during the storm: ms", 50, figures["storm_metrics_ms"]),
+        ("calls of the API for a snapshot of the storm", 12, figures["storm_calls_per_snapshot"]),
+        ("snapshots of the storm that were not completed", 0, unfinished),
+        ("from the due minute to the end of the last snapshot: s", 600, figures["storm_finished_seconds"])]
+    return [(name, "≤", bar, seen, seen <= bar) for name, bar, seen in promised]
+
+
+def operator(document: dict) -> list[str]:
+    figures = document.get("operator")
+    if not figures:
+        return []
+    bars = [[name, f"{relation} {bar:,}", number(seen) if seen else "0", "yes" if met else "**no**"]
+            for name, relation, bar, seen, met in operator_promises(figures)]
+    rows = [["CPU when idle, % of a core", number(figures["idle_cpu_percent"])],
+            ["CPU with all objects at rest, % of a core", number(figures["rest_cpu_percent"])],
+            ["calls of the API at rest, per second", number(figures["rest_calls_per_second"])],
+            ["CPU for the storm, s", number(figures["storm_cpu_seconds"])],
+            ["last snapshot created after, s", number(figures["storm_last_created_seconds"])],
+            ["most snapshots created in one second", number(figures["storm_busiest_second"])],
+            ["a snapshot of the storm, median and longest, s",
+             f"{number(figures['storm_snapshot_median_seconds'])}, "
+             f"{number(figures['storm_snapshot_longest_seconds'])}"]]
+    return ["## The operator", "",
+            f"{figures['objects']:,} custom resources ({figures['objects_by_kind']['StoreSnapshot']:,} of them"
+            f" snapshots) and {figures['pods']:,} pods, as objects, on a real kube-apiserver with etcd and a real S3"
+            f" server, all on the same cores. {figures['daemons']} real daemons stand in for those of the pods: each"
+            " pod leads to one of them, and each VectorStore has a store of its own there. In the storm"
+            f" {figures['storm_snapshots']:,} schedules are due in the same minute, with jitterSeconds of 50."
+            f" At commit {figures['commit']}, {figures['date']}, load {figures['load_before']} before the run.", "",
+            *table(["the operator", "promise", "measured", "met"], bars), *table(["", "measured"], rows)]
+
+
 def render(document: dict) -> str:
     results, data, machine = document["results"], document["data"], document["machine"]
     versions = document["versions"]
@@ -189,6 +246,8 @@ def render(document: dict) -> str:
         "",
         *standing(results),
         *snapshots(document),
+        *beside_peers(document),
+        *operator(document),
     ]
     return "\n".join(lines)
 

@@ -25,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "chroma"))
 import launcher  # noqa: E402
+import operator_scale  # noqa: E402
 import report  # noqa: E402
 import snapshots  # noqa: E402
 
@@ -100,7 +101,8 @@ def brief(runs: list[dict]) -> str:
 def build() -> Path:
     """The load generator beside the daemon that is measured; both in release mode."""
     folder = launcher.default_binary().parents[1]
-    done = subprocess.run(["ninja", "-C", str(folder), "pannierd", "pannier_bench"],
+    done = subprocess.run(["ninja", "-C", str(folder), "pannierd", "pannier_bench",
+                           "pannier-operator"],
                           capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"error: the build failed; try: make build\n{done.stdout[-2000:]}")
@@ -180,6 +182,42 @@ def measure(bench: Bench, options: argparse.Namespace) -> dict:
     return results
 
 
+def beside_peers(folder: Path, options: argparse.Namespace) -> dict:
+    """What peers/run_peers.py measures, in its own Python environment."""
+    output = folder / "peers.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    size = ["--records", "2000", "--rounds", "1", "--seconds", "0.3"] if options.quick else []
+    subprocess.run([sys.executable, str(Path(__file__).parent / "peers" / "run_peers.py"), *size,
+                    "--seed", str(options.seed), "--output", str(output)], check=True,
+                   stdout=subprocess.DEVNULL)
+    return json.loads(output.read_text())
+
+
+def of_operator(folder: Path) -> dict | None:
+    """Its figures, with when and of what; nothing when it did not come to its end, which ends nothing else."""
+    load = round(os.getloadavg()[0], 1)
+    try:
+        figures = operator_scale.measure(keep=folder / "operator.json")
+    except (AssertionError, TimeoutError) as error:
+        say(f"the operator was not measured: {error}")
+        return None
+    figures.update(date=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), load_before=load,
+                   commit=output_of("git", "rev-parse", "--short=12", "HEAD"))
+    say(operator_scale.brief(figures))
+    return figures
+
+
+def operator_alone(output: Path) -> None:
+    """Measures the operator and puts its figures beside those of the last whole run."""
+    document = json.loads(output.read_text())
+    figures = of_operator(output.parent)
+    if figures is None:
+        sys.exit(1)
+    document["operator"] = figures
+    output.write_text(json.dumps(document, indent=1) + "\n")
+    (ROOT / "docs" / "benchmarks.md").write_text(report.render(document))
+
+
 def main() -> None:
     launcher.use_venv()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -190,6 +228,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="per measurement")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--output", type=Path, help="where the JSON goes")
+    parser.add_argument("--operator", action="store_true",
+                        help="the operator alone; other figures stay as the last run left them")
     options = parser.parse_args()
     options.records = options.records or (2_000 if options.quick else 20_000)
     options.store_bytes = 50_000_000 if options.quick else 1_000_000_000
@@ -197,6 +237,9 @@ def main() -> None:
     options.seconds = options.seconds or (1 if options.quick else 3)
 
     program = build()
+    output = options.output or program.parents[1] / "bench" / "results.json"
+    if options.operator:
+        return operator_alone(output)
     common = ["--records", str(options.records), "--dimension", str(options.dimension),
               "--seed", str(options.seed)]
     bench = Bench(program, common)
@@ -210,11 +253,13 @@ def main() -> None:
         for name, kind, transport in SERVERS:
             bench.servers[name] = stack.enter_context(launcher.start(kind, transport))
         document["results"] = measure(bench, options)
-    document["snapshots"] = snapshots.measure(options.store_bytes, options.seconds)
+    document["snapshots"] = snapshots.measure(options.store_bytes, snapshots.ROUNDS)
     say(snapshots.brief(document["snapshots"]))
+    document["peers"] = beside_peers(program.parents[1] / "bench", options)
+    if not options.quick:
+        document["operator"] = of_operator(program.parents[1] / "bench")
     document["took_seconds"] = round(time.monotonic() - began)
 
-    output = options.output or program.parents[1] / "bench" / "results.json"
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(document, indent=1) + "\n")
     say(f"\nresults: {output}")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import multiprocessing
+import multiprocessing.connection
 import os
 import sys
 import tempfile
@@ -17,6 +19,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recovery"))
+import processes  # noqa: E402
 import report  # noqa: E402
 from sidecar import TENANT, Sidecar, launcher  # noqa: E402
 
@@ -28,6 +31,7 @@ DIMENSION = 384
 BATCH = 1_000
 TOUCHED = 20
 CHUNK = 1 << 20
+ROUNDS = 6
 
 
 class Daemon(Sidecar):
@@ -49,12 +53,7 @@ class Daemon(Sidecar):
             "metadatas": [{"number": first + i} for i in range(count)]})
 
     def resident_kib(self, peak: bool = False, pid: int | None = None) -> int:
-        key = "VmHWM:" if peak else "VmRSS:"
-        status = Path(f"/proc/{pid or self.server.process.pid}/status").read_text()
-        for line in status.splitlines():
-            if line.startswith(key):
-                return int(line.split()[1])
-        return 0
+        return processes.memory_kib(pid or self.server.process.pid, "VmHWM" if peak else "VmRSS")
 
     def cpu_seconds(self) -> float:
         """Of the daemon and of the children that it has waited for."""
@@ -77,29 +76,40 @@ class Daemon(Sidecar):
         return total
 
 
-class Worker(threading.Thread):
-    """Writes single records on a connection of its own until stopped; notes what each took."""
+def work(socket_path: str, path: str, ended,
+         samples: multiprocessing.connection.Connection) -> None:
+    """Writes single records until `ended`; then sends when each began and what it took."""
+    connection = launcher.SocketConnection(socket_path, timeout=60)
+    vector = [0.5] * DIMENSION
+    seen: list[tuple[float, float]] = []
+    while not ended.is_set():
+        body = json.dumps({"ids": [f"worker-{len(seen) % 1000}"], "embeddings": [vector]})
+        began = time.perf_counter()
+        connection.request("POST", path + "/upsert", body, {"Content-Type": "application/json"})
+        connection.getresponse().read()
+        seen.append((began, time.perf_counter() - began))
+        time.sleep(0.001)
+    samples.send(seen)
+
+
+class Worker:
+    """A process that writes: nothing that this one does is in what its requests take."""
 
     def __init__(self, daemon: Daemon, path: str):
-        super().__init__(daemon=True)
-        self.path = path
-        self.socket_path = daemon.server.socket_path
-        self.ended = threading.Event()
+        context = multiprocessing.get_context("fork")
+        self.ended = context.Event()
         self.samples: list[tuple[float, float]] = []
+        self.receiver, sender = context.Pipe(duplex=False)
+        self.process = context.Process(
+            target=work, args=(daemon.server.socket_path, path, self.ended, sender), daemon=True)
+        self.process.start()
 
-    def run(self) -> None:
-        connection = launcher.SocketConnection(self.socket_path, timeout=60)
-        vector = [0.5] * DIMENSION
-        number = 0
-        while not self.ended.is_set():
-            body = json.dumps({"ids": [f"worker-{number % 1000}"], "embeddings": [vector]})
-            began = time.perf_counter()
-            connection.request("POST", self.path + "/upsert", body,
-                               {"Content-Type": "application/json"})
-            connection.getresponse().read()
-            self.samples.append((began, time.perf_counter() - began))
-            number += 1
-            time.sleep(0.001)
+    def stop(self) -> None:
+        self.ended.set()
+        if not self.receiver.poll(60):
+            raise RuntimeError("the worker did not end")
+        self.samples = self.receiver.recv()
+        self.process.join()
 
     def between(self, begin: float, end: float) -> list[float]:
         return sorted(took for at, took in self.samples if begin <= at < end)
@@ -115,7 +125,7 @@ class DiskWatch(threading.Thread):
         self.peak = 0
 
     def run(self) -> None:
-        while not self.ended.wait(0.01):
+        while not self.ended.wait(0.1):  # seldom: its own work must not be in what is measured
             self.peak = max(self.peak, self.owner.disk_bytes())
 
 
@@ -147,30 +157,32 @@ def percentile(samples: list[float], part: float) -> float:
     return samples[min(int(len(samples) * part), len(samples) - 1)] * 1e3 if samples else 0.0
 
 
-def with_worker(daemon: Daemon, path: str, seconds: float) -> dict:
-    """A worker's latencies without a snapshot, then with one after another."""
+def with_worker(daemon: Daemon, path: str, rounds: int) -> dict:
+    """A worker's latencies without a snapshot and beside one, in turns: what else the machine does
+    changes from second to second, and is in both."""
     worker = Worker(daemon, path)
-    worker.start()
-    quiet_from = time.perf_counter()
-    time.sleep(seconds)
-    quiet_to = time.perf_counter()
+    time.sleep(1)
     disk = daemon.disk_bytes()
     watch = DiskWatch(daemon)
     watch.start()
-    new_bytes, busy = 0, []
-    while time.perf_counter() < quiet_to + seconds:
+    new_bytes, quiet, busy = 0, [], []
+    for _ in range(rounds):
         begin = time.perf_counter()
-        result, took = daemon.timed("snapshot", store=f"{TENANT}/big", repository="local",
-                                      verification="Manifest")
-        busy.append((begin, begin + took))
+        time.sleep(1.5)
+        snapshot_begin = time.perf_counter()
+        result = daemon.operate("snapshot", store=f"{TENANT}/big", repository="local",
+                                verification="Manifest")
+        quiet.append((begin, snapshot_begin))
+        busy.append((snapshot_begin, time.perf_counter()))
         new_bytes = max(new_bytes, result["newBytes"])
-    worker.ended.set()
     watch.ended.set()
-    worker.join()
-    quiet = worker.between(quiet_from, quiet_to)
-    during = sorted(took for begin, end in busy for took in worker.between(begin, end))
-    return {"p99_quiet_ms": percentile(quiet, 0.99), "p99_snapshot_ms": percentile(during, 0.99),
-            "stall_ms": during[-1] * 1e3 if during else 0, "snapshots": len(busy),
+    worker.stop()
+    alone = sorted(took for span in quiet for took in worker.between(*span))
+    during = sorted(took for span in busy for took in worker.between(*span))
+    return {"p99_quiet_ms": percentile(alone, 0.99), "p99_snapshot_ms": percentile(during, 0.99),
+            "stall_quiet_ms": percentile(alone, 1), "stall_ms": percentile(during, 1),
+            "snapshots": len(busy),
+            "snapshot_seconds": sum(end - begin for begin, end in busy) / len(busy),
             "extra_disk_bytes": max(watch.peak - disk, 0), "new_bytes": new_bytes}
 
 
@@ -187,7 +199,7 @@ def measured(daemon: Daemon, action: str, **members) -> dict:
             "memory_kib": max(grown, watch.peak_kib), "result": result}
 
 
-def measure(size_bytes: int, seconds: float) -> dict:
+def measure(size_bytes: int, rounds: int) -> dict:
     with contextlib.ExitStack() as stack:
         backup = stack.enter_context(tempfile.TemporaryDirectory(prefix="pannier-backup-"))
         daemon = stack.enter_context(Daemon(Path(backup)))
@@ -195,6 +207,9 @@ def measure(size_bytes: int, seconds: float) -> dict:
         daemon.create_database(store)
         path = daemon.collection(store, "records")
         records = fill(daemon, path, size_bytes)
+        # A store at rest: no index is built beside what is measured.
+        daemon.server.stop()
+        daemon.start()
         daemon.operate("repositoryInit", repository="local")
         first = measured(daemon, "snapshot", store=store, repository="local", verification="Manifest")
         size = first["result"]["bytes"]
@@ -209,7 +224,7 @@ def measure(size_bytes: int, seconds: float) -> dict:
         restore = measured(daemon, "restore", store=store, to=f"{TENANT}/copy", latest=True,
                            repository="local")
         salvage = measured(daemon, "salvage", store=f"{TENANT}/copy")
-        worker = with_worker(daemon, path, seconds)
+        worker = with_worker(daemon, path, rounds)
     unchanged = min(again, key=lambda run: run["seconds"])
     runs = {"first snapshot": first, "snapshot, nothing changed, and its verification": unchanged,
             "snapshot, 20 records changed": touched,
@@ -232,6 +247,6 @@ def brief(figures: dict) -> str:
 
 if __name__ == "__main__":
     gigabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
-    measurement = measure(int(gigabytes * 1e9), 3.0)
+    measurement = measure(int(gigabytes * 1e9), ROUNDS)
     print(json.dumps(measurement, indent=1))
     print(brief(measurement))

@@ -271,6 +271,14 @@ def nothing_on_disk(case: Case) -> bool:
             and (case.statuses(500, 200) or (case.oracle.status == 500 and unknown_id)))
 
 
+def base64_query(case: Case) -> bool:
+    """Query vectors may come as those of writes do; what is wrong with them is told as there."""
+    queries = case.body().get("query_embeddings")
+    return (case.request.kind == "query" and case.statuses(422, 200, 400, 404)
+            and isinstance(queries, list) and len(queries) > 0
+            and all(isinstance(query, str) for query in queries))
+
+
 def batch_size(case: Case) -> bool:
     """The announced batch size is ours to choose."""
     body = case.subject.body
@@ -280,6 +288,7 @@ def batch_size(case: Case) -> bool:
 
 
 DEVIATIONS = [
+    Deviation("base64-query", base64_query),
     Deviation("database-of-missing-tenant", missing_tenant, drop_database),
     Deviation("odd-collection-metadata", odd_metadata_value),
     Deviation("resource-name", resource_name),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Iterator
 
 import launcher
 
@@ -45,6 +47,13 @@ PROPERTY = {
 }
 SELECTIONS = {"core": CORE, "property": PROPERTY, "all": {**CORE, **PROPERTY}}
 
+# With --transport persistent also: tests of chromadb.PersistentClient itself, which is then ours.
+EMBEDDED = "embedded"
+EMBEDDED_TESTS = {f"test_client.py::test_{name}[single-region]" for name in (
+    "persistent_client", "persistent_client_close", "persistent_client_context_manager",
+    "client_close_idempotent")}
+PATHS = {**CORE, **PROPERTY, EMBEDDED: ["test_client.py"]}
+
 # Listed nowhere though they may pass: they decide nothing about a server.
 NOT_ABOUT_SERVERS = {
     # Hypothesis' health check on how long its own data takes to make; depends on the machine.
@@ -58,6 +67,7 @@ class Outcome:
     tests: dict[str, dict] = field(default_factory=dict)
     output: str = ""
     code: int = 0
+    broken: bool = False  # the server, whatever the tests say
 
 
 def suite_folder() -> Path:
@@ -71,10 +81,8 @@ def short(test_id: str) -> str:
     return test_id.removeprefix("chromadb/test/")
 
 
-def environment_for(server: launcher.Server, work: Path) -> tuple[dict, list[str]]:
-    """Environment and plug-ins that point the suite at `server`."""
-    port = server.port or 1                      # over a socket the port is only a label
-    plugins = ["default_embedding", "outcomes"]
+def environment_for(part: str, work: Path, port: int) -> tuple[dict, list[str]]:
+    """Environment and plug-ins that every part of the suite gets."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(HERE / "plugins"),
@@ -88,29 +96,68 @@ def environment_for(server: launcher.Server, work: Path) -> tuple[dict, list[str
         "PROPERTY_TESTING_PRESET": "fast",
         "PANNIER_SUITE_OUTCOMES": str(work / "outcomes"),
     }
-    if server.socket_path:
-        plugins.append("unix_socket")
-        environment["PANNIER_SUITE_SOCKET"] = server.socket_path
-    return environment, [argument for name in plugins for argument in ("-p", name)]
+    if part == EMBEDDED:
+        del environment["CHROMA_INTEGRATION_TEST_ONLY"]
+    return environment, ["default_embedding", "outcomes"]
+
+
+@contextlib.contextmanager
+def served(part: str, options: argparse.Namespace, work: Path) -> Iterator[tuple]:
+    """Environment, plug-ins, and a function that tells afterwards what is wrong with the server."""
+    if options.transport == "persistent":
+        yield private_daemon(part, options, work)
+        return
+    with launcher.start(options.server, options.transport, binary=options.server_bin) as server:
+        # over a socket the port is only a label
+        environment, plugins = environment_for(part, work, server.port or 1)
+        if server.socket_path:
+            plugins.append("unix_socket")
+            environment["PANNIER_SUITE_SOCKET"] = server.socket_path
+
+        def wrong() -> str:
+            return "" if server.alive() else (
+                f"the server died with {server.process.returncode} (negative: the signal): {server.tail()}")
+
+        yield environment, plugins, wrong
+
+
+def private_daemon(part: str, options: argparse.Namespace, work: Path) -> tuple:
+    """The plug-in's PersistentClient starts it; it must be gone when pytest has ended."""
+    environment, plugins = environment_for(part, work, 1)
+    folder = work / "store"
+    environment["PANNIER_SUITE_FOLDER"] = str(folder)
+    environment["PANNIERD"] = str(Path(options.server_bin or launcher.default_binary()).resolve())
+    environment["PYTHONPATH"] += f":{launcher.ROOT / 'clients' / 'python' / 'src'}"
+
+    def wrong() -> str:
+        until = time.monotonic() + launcher.STOP_SECONDS
+        while (folder / "pannier.sock").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        left = sorted(set(os.listdir(folder)) - {"data", "clients.lock", "daemon.log", "start.lock"})
+        return f"the server died, or left behind {left}" if left else ""
+
+    return environment, [*plugins, "persistent_client"], wrong
 
 
 def pytest_command(part: str, options: argparse.Namespace, plugins: list[str]) -> list[str]:
     suite = suite_folder()
-    paths = [str(suite / path) for path in SELECTIONS["all"][part]]
+    paths = [str(suite / path) for path in PATHS[part]]
     selector = f"not ssl and ({options.keyword})" if options.keyword else "not ssl"
+    if part == EMBEDDED:
+        selector += " and (persistent or idempotent)"
     return [sys.executable, "-m", "pytest", "-q", "-x" if options.exitfirst else "-q",
             "--rootdir", str(suite.parents[1]), "-c", os.devnull, "-p", "no:cacheprovider",
             "-p", "no:codspeed", "-p", "no:benchmark", "-o", "asyncio_mode=strict",
             "-W", "ignore", "--tb=short", "--timeout", str(options.timeout),
-            "--hypothesis-seed", str(options.seed), *plugins, "-k", selector, *paths]
+            "--hypothesis-seed", str(options.seed), *(f"-p{name}" for name in plugins),
+            "-k", selector, *paths]
 
 
 def run_part(part: str, options: argparse.Namespace, children: list) -> Outcome:
     outcome = Outcome(part)
     work = Path(tempfile.mkdtemp(prefix="pannier-suite-"))
     try:
-        with launcher.start(options.server, options.transport, binary=options.server_bin) as server:
-            environment, plugins = environment_for(server, work)
+        with served(part, options, work) as (environment, plugins, wrong):
             child = subprocess.Popen(
                 pytest_command(part, options, plugins), cwd=work, env=environment, text=True,
                 errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -118,10 +165,10 @@ def run_part(part: str, options: argparse.Namespace, children: list) -> Outcome:
             children.append(child)
             outcome.output = child.communicate()[0]
             outcome.code = child.returncode
-            if not server.alive():
-                outcome.output += (f"\nthe server died with {server.process.returncode} (negative: the "
-                                   f"signal): {server.tail()}")
+            if said := wrong():
+                outcome.output += f"\n{said}"
                 outcome.code = outcome.code or 1
+                outcome.broken = True
         lines = work / "outcomes"
         for line in lines.read_text().splitlines() if lines.exists() else ():
             test = json.loads(line)
@@ -167,7 +214,7 @@ def report(outcome: Outcome, wrong: list[tuple[str, str]], verbose: bool) -> Non
         lines = text.splitlines()
         shown = lines if verbose else [lines[0], *(lines[1:][-25:])]
         print(f"FAILED {test_id}: " + "\n    ".join(shown), flush=True)
-    if outcome.code not in (0, 1) or (not outcome.tests) or "the server died" in outcome.output:
+    if outcome.code not in (0, 1) or not outcome.tests or outcome.broken:
         print(f"pytest on {outcome.part} ended with {outcome.code}:\n{outcome.output[-3000:]}")
 
 
@@ -184,9 +231,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0],
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--server", choices=["chroma", "pannierd"], default="pannierd")
-    parser.add_argument("--transport", choices=["tcp", "socket"], default="socket")
+    parser.add_argument("--transport", choices=["tcp", "socket", "persistent"], default="socket",
+                        help="persistent: through pannier.PersistentClient")
     parser.add_argument("--selection", choices=sorted(SELECTIONS), default="core")
-    parser.add_argument("--part", action="append", choices=sorted(SELECTIONS["all"]),
+    parser.add_argument("--part", action="append", choices=sorted(PATHS),
                         help="only this part of the selection; may be repeated")
     parser.add_argument("-k", dest="keyword", help="only tests that match, as pytest's -k")
     parser.add_argument("-j", dest="jobs", type=int, default=2, help="parts at once")
@@ -202,12 +250,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.record and (options.server != "chroma" or options.keyword):
         parser.error("--record needs --server chroma and no -k")
+    if options.transport == "persistent" and options.server != "pannierd":
+        parser.error("--transport persistent needs --server pannierd")
     return options
 
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
-    parts = SELECTIONS[options.selection]
+    parts = dict(SELECTIONS[options.selection])
+    if options.transport == "persistent" and options.selection != "property":
+        parts[EMBEDDED] = PATHS[EMBEDDED]
     parts = {name: parts[name] for name in options.part or parts if name in parts}
     expected = read_list()
     if not options.record and not any(belongs(test, parts) for test in expected):
@@ -223,10 +275,12 @@ def main(arguments: list[str]) -> int:
             for done in as_completed(running):
                 outcome = done.result()
                 mine = {t for t in expected if belongs(t, {outcome.part: parts[outcome.part]})}
+                if outcome.part == EMBEDDED:
+                    mine = set(EMBEDDED_TESTS)
                 if options.keyword:
                     mine &= outcome.tests.keys()
                 wrong = [] if options.record else complaints(outcome, mine)
-                failures += len(wrong) + (outcome.code not in (0, 1))
+                failures += len(wrong) + (outcome.code not in (0, 1) or outcome.broken)
                 report(outcome, wrong, options.verbose)
                 counts.update(test["outcome"] for test in outcome.tests.values())
                 passed |= {t for t, test in outcome.tests.items() if test["outcome"] == "passed"}

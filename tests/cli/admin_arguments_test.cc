@@ -11,6 +11,9 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kUid = "11111111-2222-4333-8444-555555555555";
+constexpr const char* kOther = "61111111-2222-4333-8444-555555555555";
+
 Result<Arguments> Parse(std::vector<const char*> words) {
   words.insert(words.begin(), "pannierctl");
   return ParseArguments(static_cast<int>(words.size()), words.data(),
@@ -36,20 +39,21 @@ TEST_CASE("admin arguments: each kind of flag has its place in the request", "[c
                {"graceSeconds", 3600},
                {"keep", {{"last", 3}, {"withinSeconds", 172800}}},
                {"dryRun", true}});
-  REQUIRE(BodyOf({"snapshot", "hold", "u1", "--repository", "r"})["hold"] == true);
-  REQUIRE(BodyOf({"snapshot", "hold", "u1", "--repository", "r", "--drop"})["hold"] == false);
-  REQUIRE(BodyOf({"snapshot", "diff", "a", "b", "--repository", "r"})["to"] == "b");
+  REQUIRE(BodyOf({"snapshot", "hold", kUid, "--repository", "r"})["hold"] == true);
+  REQUIRE(BodyOf({"snapshot", "hold", kUid, "--repository", "r", "--drop"})["hold"] == false);
+  REQUIRE(BodyOf({"snapshot", "diff", kUid, kOther, "--repository", "r"})["to"] == kOther);
   REQUIRE(BodyOf({"store", "export", "--store", "t/d", "--file", "/x/../e.jsonl"})["file"] ==
           "/e.jsonl");
   REQUIRE(BodyOf({"store", "import", "/c", "--store", "t/d"}) ==
           json{{"action", "import"}, {"directory", "/c"}, {"store", "t/d"}});
-  REQUIRE(Parse({"store", "quarantine", "release", "id", "--store", "t/d"})->command ==
+  REQUIRE(Parse({"store", "quarantine", "release", kUid, "--store", "t/d"})->command ==
           Command::kQuarantineRelease);
 }
 
 TEST_CASE("admin arguments: waiting has ten minutes unless told otherwise", "[cli]") {
   REQUIRE(Parse({"sweep"})->timeout == std::chrono::seconds(60));
   REQUIRE(Parse({"sweep", "--wait"})->timeout == std::chrono::minutes(10));
+  REQUIRE(Parse({"sweep", "--timeout", "abc"}).error().hint.find("unit") != std::string::npos);
   REQUIRE(Parse({"sweep", "--wait", "--timeout", "1h"})->timeout == std::chrono::hours(1));
 }
 
@@ -58,6 +62,8 @@ TEST_CASE("admin arguments: a restore names one store and one snapshot, or all",
           json{{"action", "restore"}, {"repository", "r"}, {"all", true}, {"latest", true}});
   REQUIRE(BodyOf({"restore", "--store", "t/d", "--repository", "r", "--sequence", "7", "--yes"}) ==
           json{{"action", "restore"}, {"repository", "r"}, {"store", "t/d"}, {"sequence", 7}});
+  REQUIRE(BodyOf({"restore", "--store", "d", "--repository", "r", "--latest", "--owner",
+                  kUid})["owner"] == kUid);
   for (const auto& words : std::vector<std::vector<const char*>>{
            {"restore", "--repository", "r", "--latest"},
            {"restore", "--store", "d", "--repository", "r"},
@@ -79,7 +85,10 @@ TEST_CASE("admin arguments: values of the wrong kind are wrong usage", "[cli]") 
            {"store", "export", "--store", "d", "--file", "f", "--url", "u"},
            {"sweep", "--grace", "long"},
            {"operations", "list", "--limit", "-3"},
-           {"snapshot", "diff", "a", "--repository", "r"}}) {
+           {"snapshot", "diff", kUid, "--repository", "r"},
+           {"snapshot", "show", "bogus", "--repository", "r"},
+           {"restore", "--store", "d", "--repository", "r", "--latest", "--owner", "me"},
+           {"store", "merge", "--store", "d", "--from", "default_tenant/d"}}) {
     CAPTURE(words.back());
     REQUIRE(Parse(words).Is(Errc::kInvalidArgument));
   }

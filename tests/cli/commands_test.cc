@@ -24,6 +24,8 @@ class QuietTerminal final : public Terminal {
   std::string written;
 };
 
+constexpr const char* kUid = "11111111-2222-4333-8444-555555555555";
+
 class FakeDaemon {
  public:
   FakeDaemon() : server_({.name = "fake", .limits = {.threads_max = 2}, .refusal = {}}) {
@@ -77,13 +79,14 @@ http::Response Json(std::string body) {
 
 TEST_CASE("commands: stores list is a table, or the answer itself", "[cli]") {
   FakeDaemon daemon;
-  daemon.answers["GET /pannier/v1/stores"] =
-      Json(R"({"stores":[{"tenant":"t","database":"d","id":"x","open":true,"collections":2,)"
-           R"("records":10,"sequence":5,"bytes_on_disk":2048,"bytes_in_memory":0,)"
-           R"("last_used":"2025-01-01T00:00:00Z"}]})");
+  daemon.answers["GET /pannier/v1/stores"] = Json(
+      R"({"stores":[{"tenant":"t","database":"d","id":"x","open":true,"damaged":true,"collections":2,)"
+      R"("records":10,"sequence":5,"bytes_on_disk":2048,"bytes_in_memory":0,)"
+      R"("last_used":"2025-01-01T00:00:00Z"}]})");
   REQUIRE(daemon.Run({"stores", "list"}).value() ==
-          "STORE  OPEN  COLLECTIONS  RECORDS  SEQUENCE  DISK     MEMORY  LAST USED\n"
-          "t/d    yes   2            10       5         2.0 KiB  0 B     2025-01-01T00:00:00Z\n");
+          "STORE  OPEN  DAMAGED  COLLECTIONS  RECORDS  SEQUENCE  DISK     MEMORY  LAST USED\n"
+          "t/d    yes   yes      2            10       5         2.0 KiB  0 B     "
+          "2025-01-01T00:00:00Z\n");
   REQUIRE(daemon.Run({"stores", "list", "-o", "yaml"})->starts_with("stores:\n"));
   REQUIRE(daemon.Run({"stores", "list", "-o", "json"})->find("\"bytes_on_disk\": 2048") !=
           std::string::npos);
@@ -174,17 +177,59 @@ TEST_CASE("commands: snapshots, events, operations and quarantine are tables", "
   const std::string list = daemon.Run({"snapshot", "list", "--repository", "r/1"}).value();
   REQUIRE(list.starts_with("UID  STORE  SEQUENCE"));
   REQUIRE(list.find("2.0 KiB") != std::string::npos);
-  daemon.answers["GET /admin/v1/repositories/r/snapshots/u"] =
+  daemon.answers["GET /admin/v1/repositories/r/snapshots/11111111-2222-4333-8444-555555555555"] =
       Json(R"({"uid":"u","collections":[{"name":"c","records":3}]})");
-  REQUIRE(daemon.Run({"snapshot", "show", "u", "--repository", "r"})->find("COLLECTION") !=
+  REQUIRE(daemon.Run({"snapshot", "show", kUid, "--repository", "r"})->find("COLLECTION") !=
           std::string::npos);
   daemon.answers["GET /admin/v1/events"] =
       Json(R"({"events":[{"number":3,"reason":"Restored","message":"m"}],"last":3})");
   REQUIRE(daemon.Run({"events", "--after", "2"})->find("Restored") != std::string::npos);
   daemon.answers["GET /admin/v1/operations"] = Json(R"({"operations":[{"uid":"u"}]})");
   REQUIRE(daemon.Run({"operations", "list"})->starts_with("UID"));
-  daemon.answers["DELETE /admin/v1/quarantine/q"] = Json("");
-  REQUIRE(daemon.Run({"store", "quarantine", "delete", "q"}).value() == "q: removed\n");
+  daemon.answers["DELETE /admin/v1/quarantine/11111111-2222-4333-8444-555555555555"] = Json("");
+  REQUIRE(daemon.Run({"store", "quarantine", "delete", kUid}).value() ==
+          std::string(kUid) + ": removed\n");
+}
+
+TEST_CASE("commands: a list of snapshots says whose they are, and that some cannot be read",
+          "[cli]") {
+  FakeDaemon daemon;
+  const std::string path = "GET /admin/v1/repositories/r/snapshots";
+  daemon.answers[path] = Json(R"({"snapshots":[{"uid":"u","owner":"o1"}],"unreadable":0})");
+  const std::string sound = daemon.Run({"snapshot", "list", "--repository", "r"}).value();
+  REQUIRE(sound.find("OWNER\n") != std::string::npos);
+  REQUIRE(sound.ends_with("o1\n"));
+  daemon.answers[path] = Json(R"({"snapshots":[],"unreadable":1})");
+  REQUIRE(
+      daemon.Run({"snapshot", "list", "--repository", "r"})->find("1 manifest cannot be read") !=
+      std::string::npos);
+}
+
+TEST_CASE("commands: a difference of snapshots names the collections", "[cli]") {
+  FakeDaemon daemon;
+  daemon.answers["GET /admin/v1/repositories/r/diff"] =
+      Json(R"({"added":{"chunks":1,"bytes":2},"removed":{"chunks":0,"bytes":0},"collections":)"
+           R"({"added":[{"name":"new","records":3,"dimension":null}],"removed":[{"name":"old"}],)"
+           R"("changed":[]}})");
+  const std::string text =
+      daemon.Run({"snapshot", "diff", kUid, kUid, "--repository", "r"}).value();
+  CAPTURE(text);
+  REQUIRE(text.find("collections added:\n  new  records 3\n") != std::string::npos);
+  REQUIRE(text.find("collections removed:\n  old\n") != std::string::npos);
+  REQUIRE(text.find("changed:") == std::string::npos);
+}
+
+TEST_CASE("commands: what is not there is looked for in the right list", "[cli]") {
+  FakeDaemon daemon;
+  const auto hint = [&](std::vector<const char*> words) {
+    return daemon.Run(std::move(words)).error().hint;
+  };
+  REQUIRE(hint({"snapshot", "show", kUid, "--repository", "r"}).find("snapshot list") !=
+          std::string::npos);
+  REQUIRE(hint({"store", "quarantine", "delete", kUid}).find("quarantine list") !=
+          std::string::npos);
+  REQUIRE(hint({"operations", "show", kUid}).find("operations list") != std::string::npos);
+  REQUIRE(hint({"stores", "info", "t/d"}).find("stores list") != std::string::npos);
 }
 
 }  // namespace

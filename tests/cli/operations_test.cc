@@ -9,6 +9,7 @@
 
 #include "lib/http/server.h"
 #include "lib/json/cold.h"
+#include "tests/support/fake_terminal.h"
 #include "tests/support/temp_dir.h"
 
 namespace pannier::cli {
@@ -16,16 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-// A person who answers `answers` in turn, or a pipe.
-class FakeTerminal final : public Terminal {
- public:
-  bool DrawsBars() const override { return person; }
-  bool CanAsk() const override { return person; }
-  void Write(std::string_view text) override { written += text; }
-  std::string ReadLine() override { return answer; }
-  bool person = false;
-  std::string answer, written;
-};
+using test::FakeTerminal;
 
 class OperatingDaemon {
  public:
@@ -137,6 +129,34 @@ TEST_CASE("operations: a failed one is an error in the daemon's words", "[cli]")
   daemon.ended = {{"state", "Cancelled"}};
   REQUIRE(
       daemon.Run(terminal, {"store", "compact", "--store", "t/d", "--wait"}).Is(Errc::kConflict));
+}
+
+TEST_CASE("operations: bytes that are wrong without a hint get one", "[cli]") {
+  OperatingDaemon daemon;
+  daemon.ended = {{"state", "Failed"},
+                  {"store", "t/d"},
+                  {"error", {{"error", "corruption"}, {"message", "page 3 fails its checksum"}}}};
+  FakeTerminal terminal;
+  const auto answer = daemon.Run(terminal, {"store", "compact", "--store", "t/d", "--wait"});
+  REQUIRE(answer.error().hint.find("store verify --store t/d") != std::string::npos);
+}
+
+TEST_CASE("operations: what the plan only repeats is shown once, and lists say of what", "[cli]") {
+  OperatingDaemon daemon;
+  const json databases = {
+      {{"store", "t/d"}, {"collections", {{{"name", "c"}, {"messages", {"m1"}}}}}}};
+  daemon.ended["result"] = {{"databases", databases}, {"seconds", 0.25}};
+  daemon.ended["plan"] = {{"databases", databases}};
+  FakeTerminal terminal;
+  const std::string text = daemon.Run(terminal, {"store", "import", "/c", "--wait"}).value().text;
+  CAPTURE(text);
+  REQUIRE(text.find("databases:\n") == text.rfind("databases:\n"));
+  REQUIRE(text.find("collections of t/d:\nNAME\nc\n\nmessages of c:\n  m1\n") != std::string::npos);
+  REQUIRE(text.find("seconds: 250.0 ms\n") != std::string::npos);
+  daemon.ended["result"] = json::object();
+  daemon.ended["plan"] = {{"snapshots", {"u1"}}};
+  REQUIRE(daemon.Run(terminal, {"repository", "gc", "--repository", "r", "--dry-run", "--wait"})
+              ->text.find("to be deleted:\n  u1\n") != std::string::npos);
 }
 
 TEST_CASE("operations: waiting has an end, and says how to look later", "[cli]") {

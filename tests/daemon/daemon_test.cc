@@ -3,9 +3,14 @@
 // directory.
 #include "daemon/daemon.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <future>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "cli/commands.h"
 #include "lib/contract/health_check.h"
@@ -78,6 +83,67 @@ TEST_CASE("daemon: what a client stores, pannierctl shows", "[daemon]") {
   REQUIRE(Control(config, {"stores", "info", "absent"}).Is(Errc::kNotFound));
 }
 
+TEST_CASE("daemon: sessions are listed and ended by pannierctl, and one that ends takes its stores",
+          "[daemon]") {
+  const TempDir dir;
+  Config config = ConfigIn(dir);
+  config.sessions.timeout = std::chrono::seconds(60);
+  const std::string databases = "/api/v2/tenants/default_tenant/databases";
+  {
+    const auto daemon = Start(config).value();
+    const http::Response made = Send(config.listen.socket.path, "POST", "/pannier/v1/sessions",
+                                     R"({"id":"tab-1","name":"browser"})");
+    REQUIRE(made.status == 201);
+    REQUIRE(json::parse(made.body)["timeout_seconds"] == 60);
+    REQUIRE(json::parse(made.body)["pid"] == getpid());
+    http::Client client = http::Client::Make("unix:" + config.listen.socket.path).value();
+    REQUIRE(client
+                .Send("POST", databases, R"({"name":"scratch","ephemeral":true})",
+                      {{"content-type", "application/json"}, {"x-pannier-session", "tab-1"}})
+                .value()
+                .status == 200);
+  }
+  const auto daemon = Start(config).value();  // which knows it still
+  const std::string table = Control(config, {"sessions", "list"}).value();
+  REQUIRE(table.find("tab-1  browser") != std::string::npos);
+  const json list = json::parse(Control(config, {"sessions", "list", "-o", "json"}).value());
+  const std::string uid = list["sessions"][0]["uid"];
+  const json swept = json::parse(Control(config, {"sweep", "--what", "Sessions", "--session-idle",
+                                                  "0s", "--wait", "-o", "json"})
+                                     .value());
+  REQUIRE(swept.dump().find(uid) != std::string::npos);
+  REQUIRE(Send(config.listen.socket.path, "GET", databases + "/scratch").status == 200);
+  const std::string metrics = Send(config.listen.admin.path, "GET", "/metrics").body;
+  REQUIRE(metrics.find("pannier_daemon_sessions 1\n") != std::string::npos);
+  REQUIRE(Control(config, {"sessions", "end", uid.c_str()}).value().find("removed: 1") !=
+          std::string::npos);
+  REQUIRE(Send(config.listen.socket.path, "GET", databases + "/scratch").status == 404);
+  REQUIRE(Control(config, {"sessions", "end", uid.c_str()}).Is(Errc::kNotFound));
+}
+
+TEST_CASE("daemon: a pool of five stores is a matter of configuration", "[daemon]") {
+  const TempDir dir;
+  Config config = ConfigIn(dir);
+  config.stores.open_max = 5;
+  config.stores.idle_after = std::chrono::seconds(300);
+  const auto daemon = Start(config).value();
+  for (int i = 0; i < 12; ++i) {
+    const std::string name = "db-" + std::to_string(i);
+    const std::string tenant = "/api/v2/tenants/default_tenant/databases";
+    REQUIRE(Send(config.listen.socket.path, "POST", tenant, "{\"name\":\"" + name + "\"}").status ==
+            200);
+    REQUIRE(Send(config.listen.socket.path, "POST", tenant + "/" + name + "/collections",
+                 R"({"name":"docs"})")
+                .status == 200);
+  }
+  const json list = json::parse(Send(config.listen.admin.path, "GET", "/admin/v1/stores").body);
+  const auto& stores = list["stores"];
+  REQUIRE(stores.size() == 13);
+  REQUIRE(std::count_if(stores.begin(), stores.end(),
+                        [](const json& store) { return store["open"] == true; }) == 5);
+  REQUIRE(stores[0]["idleAfterSeconds"] == 300);
+}
+
 TEST_CASE("daemon: status and health answer on their sockets", "[daemon]") {
   const TempDir dir;
   const Config config = ConfigIn(dir);
@@ -87,6 +153,147 @@ TEST_CASE("daemon: status and health answer on their sockets", "[daemon]") {
   REQUIRE(status.find("stores.known: 1\n") != std::string::npos);
   REQUIRE(Control(config, {"healthcheck"}).value().find("healthy") != std::string::npos);
   REQUIRE(contract::CheckHealth(config.listen.socket.path, std::chrono::milliseconds(5'000)).ok());
+}
+
+TEST_CASE("daemon: who waits for its health is told as soon as it serves, or when the time is over",
+          "[daemon]") {
+  const TempDir dir;
+  const Config config = ConfigIn(dir);
+  const std::string socket = config.listen.socket.path;
+  REQUIRE_FALSE(contract::AwaitHealth(socket, std::chrono::milliseconds(120)).ok());
+  auto waiting = std::async(
+      std::launch::async, [&] { return contract::AwaitHealth(socket, std::chrono::seconds(60)); });
+  const auto daemon = Start(config).value();
+  REQUIRE(waiting.get().ok());
+}
+
+TEST_CASE("daemon: an empty directory that waits for its first snapshot serves nobody until then",
+          "[daemon]") {
+  const TempDir dir;
+  Config config = ConfigIn(dir);
+  config.bootstrap = BootstrapFrom::kLatestSnapshot;
+  const std::string collections = std::string(kDatabase) + "/collections";
+  const auto mode = [&] {
+    const http::Response status = Send(config.listen.admin.path, "GET", "/admin/v1/status");
+    return json::parse(status.body)["mode"].get<std::string>();
+  };
+  {
+    const auto daemon = Start(config).value();
+    REQUIRE(mode() == "AwaitingBootstrap");
+    REQUIRE(Send(config.listen.socket.path, "GET", collections).status == 503);
+    REQUIRE_FALSE(
+        contract::CheckHealth(config.listen.socket.path, std::chrono::milliseconds(5'000)).ok());
+    REQUIRE(Send(config.listen.admin.path, "GET", "/readyz").status == 503);
+  }
+  // A restart in between changes nothing of that.
+  const auto daemon = Start(config).value();
+  REQUIRE(mode() == "AwaitingBootstrap");
+  const std::string operation = "/admin/v1/operations/00000000-0000-4000-8000-000000000001";
+  REQUIRE(Send(config.listen.admin.path, "PUT", operation,
+               R"({"action":"restore","all":true,"grants":true,"manifests":[]})")
+              .status == 201);
+  for (int i = 0; i < 10'000 && mode() != "normal"; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  REQUIRE(mode() == "normal");
+  REQUIRE(Send(config.listen.socket.path, "GET", collections).status == 200);
+  REQUIRE(contract::CheckHealth(config.listen.socket.path, std::chrono::milliseconds(5'000)).ok());
+}
+
+TEST_CASE("daemon: a directory with stores is served, whatever it should begin with", "[daemon]") {
+  const TempDir dir;
+  Config config = ConfigIn(dir);
+  const std::string collections = std::string(kDatabase) + "/collections";
+  {
+    const auto daemon = Start(config).value();
+    REQUIRE(Send(config.listen.socket.path, "POST", collections, R"({"name":"docs"})").status ==
+            200);
+  }
+  config.bootstrap = BootstrapFrom::kLatestSnapshot;
+  const auto daemon = Start(config).value();
+  REQUIRE(Send(config.listen.socket.path, "GET", collections).status == 200);
+}
+
+std::string HeaderOf(const http::Response& response, std::string_view name) {
+  for (const auto& [each, value] : response.headers) {
+    if (each == name) return value;
+  }
+  return {};
+}
+
+// The value of `mode` on a metrics page.
+std::string ModeMetric(const Config& config, const std::string& mode) {
+  const std::string page = Send(config.listen.admin.path, "GET", "/metrics").body;
+  const std::string line = "pannier_daemon_mode{mode=\"" + mode + "\"} ";
+  const size_t at = page.find(line);
+  return at == std::string::npos ? "" : page.substr(at + line.size(), 1);
+}
+
+TEST_CASE("daemon: who asks for read-only gets it, told everywhere, until it ends", "[daemon]") {
+  const TempDir dir;
+  const Config config = ConfigIn(dir);
+  const auto daemon = Start(config).value();
+  const std::string path = std::string(kDatabase) + "/collections";
+  REQUIRE(Control(config, {"mode", "read-only", "--reason", "moving the volume"}).ok());
+  const http::Response refused =
+      Send(config.listen.socket.path, "POST", path, R"({"name":"docs"})");
+  REQUIRE(refused.status == 503);
+  REQUIRE(HeaderOf(refused, "pannier-mode") == "read-only");
+  REQUIRE_FALSE(HeaderOf(refused, "retry-after").empty());
+  REQUIRE(refused.body.find("moving the volume") != std::string::npos);
+  REQUIRE(refused.body.find("pannierctl mode normal") != std::string::npos);
+  const http::Response read = Send(config.listen.socket.path, "GET", path);
+  REQUIRE(read.status == 200);
+  REQUIRE(HeaderOf(read, "pannier-mode") == "read-only");
+  const http::Response page = Send(config.listen.socket.path, "GET", "/health/chromadb");
+  REQUIRE(page.status == 200);
+  REQUIRE(json::parse(page.body)["mode"] == "read-only");
+  REQUIRE(json::parse(page.body)["action"].get<std::string>().find("mode normal") !=
+          std::string::npos);
+  REQUIRE(Control(config, {"status"})->find("mode: read-only\n") != std::string::npos);
+  REQUIRE(ModeMetric(config, "read-only") == "1");
+  REQUIRE(ModeMetric(config, "normal") == "0");
+  const json events = json::parse(Control(config, {"events", "-o", "json"}).value());
+  REQUIRE(events["events"][0]["reason"] == "WritesRefused");
+
+  REQUIRE(Control(config, {"mode", "normal"})->find("mode: normal\n") != std::string::npos);
+  const http::Response made = Send(config.listen.socket.path, "POST", path, R"({"name":"docs"})");
+  REQUIRE(made.status == 200);
+  REQUIRE(HeaderOf(made, "pannier-mode").empty());
+  REQUIRE(ModeMetric(config, "normal") == "1");
+  REQUIRE(Send(config.listen.admin.path, "PUT", "/admin/v1/mode", R"({"mode":"memory"})").status ==
+          400);
+}
+
+TEST_CASE("daemon: the configuration may have it start read-only", "[daemon]") {
+  const TempDir dir;
+  Config config = ConfigIn(dir);
+  config.stores.read_only = true;
+  const auto daemon = Start(config).value();
+  REQUIRE(Control(config, {"mode", "show"})->find("stores.readOnly") != std::string::npos);
+}
+
+TEST_CASE("daemon: without its directory it serves from memory where that is configured",
+          "[daemon]") {
+  const TempDir dir;
+  Config config = ConfigIn(dir);
+  config.data_dir = "/proc/none/data";  // where not even root can make one
+  REQUIRE_FALSE(Start(config).ok());
+  config.fallback_memory = true;
+  const std::string path = std::string(kDatabase) + "/collections";
+  {
+    const auto daemon = Start(config).value();
+    const http::Response made = Send(config.listen.socket.path, "POST", path, R"({"name":"docs"})");
+    REQUIRE(made.status == 200);
+    REQUIRE(HeaderOf(made, "pannier-mode") == "memory");
+    REQUIRE(ModeMetric(config, "memory") == "1");
+    const std::string shown = Control(config, {"mode", "show"}).value();
+    REQUIRE(shown.find("lost") != std::string::npos);
+    REQUIRE(shown.find("can be used again") == std::string::npos);
+  }
+  config.data_dir = dir / "data";
+  const auto daemon = Start(config).value();
+  REQUIRE(json::parse(Send(config.listen.socket.path, "GET", path).body).empty());
 }
 
 TEST_CASE("daemon: stopping removes its sockets and frees the directory", "[daemon]") {
@@ -158,9 +365,15 @@ TEST_CASE("daemon: limits of the configuration reach the API, and metrics the ad
   REQUIRE(Send(config.listen.socket.path, "POST", std::string(kDatabase) + "/collections",
                R"({"name":"x","metadata":{"a":)" + deep + "}}")
               .status == 400);
-  REQUIRE(
-      Send(config.listen.admin.path, "GET", "/metrics").body.find("pannier_daemon_build_info") !=
-      std::string::npos);
+  const std::string metrics = Send(config.listen.admin.path, "GET", "/metrics").body;
+  for (const char* family : {"pannier_daemon_build_info", "pannier_daemon_disk_free_bytes",
+                             "pannier_daemon_disk_size_bytes", "pannier_daemon_memory_limit_bytes",
+                             "pannier_daemon_requests_queued_limit{listener=\"data\"} 256"}) {
+    CAPTURE(family);
+    REQUIRE(metrics.find(family) != std::string::npos);
+  }
+  // Nobody shows a certificate.
+  REQUIRE(metrics.find("pannier_daemon_certificate") == std::string::npos);
 }
 
 // A daemon whose admin API listens on a free TCP port, and the files of both sides.
@@ -224,6 +437,9 @@ TEST_CASE("daemon: pannierctl reaches every admin route over mutual TLS", "[daem
   REQUIRE(door.Ask({"stores", "list"}).ok());
   REQUIRE(door.Ask({"operations", "list"}).ok());
   REQUIRE(door.Ask({"healthcheck"})->find("healthy") != std::string::npos);
+  REQUIRE(Send(door.config.listen.admin.path, "GET", "/metrics")
+              .body.find("certificate_expiry_timestamp_seconds{listener=\"admin\"}") !=
+          std::string::npos);
   REQUIRE(door.Ask({"store", "verify", "--store", "default_database", "--wait"}).ok());
 }
 

@@ -2,7 +2,8 @@
 """What a daemon costs when it has little to do, measured from outside through /proc.
 
 Goal: a fresh daemon is small; a store that is known but not open costs nothing; open files stay
-bounded however many stores are used; idle connections cost neither threads nor time.
+bounded however many stores are used, and a pool of five stays one; idle connections cost neither threads nor
+time.
 Method: a real daemon, 1,000 databases, used one after the other with a small stores.maxOpen; then
 2,000 idle connections. Every bound is asserted; the figures are printed.
 """
@@ -15,6 +16,7 @@ import json
 import os
 import resource
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -120,6 +122,58 @@ def measure_idle(server: Server, connections: int, seconds: float) -> None:
         check(f"processor that {connections} idle connections cost", used * 100, IDLE_CPU_MAX * 100, " %")
 
 
+def open_stores(server: Server) -> dict[str, dict]:
+    stores = json.loads(server.request("GET", "/pannier/v1/stores")[1])["stores"]
+    return {store["database"]: store for store in stores if store["open"]}
+
+
+def use_pool(server: Server, name: str, rounds: int, refused: list) -> None:
+    with contextlib.closing(server.connection()) as connection:
+        base = f"/api/v2/tenants/default_tenant/databases/{name}/collections"
+        try:
+            collection = post(connection, base, {"name": "docs", "get_or_create": True})["id"]
+            for n in range(rounds):
+                post(connection, f"{base}/{collection}/upsert", {"ids": [str(n)], "embeddings": [[n, 1.0]]})
+                post(connection, f"{base}/{collection}/query", {"query_embeddings": [[1, 2]], "n_results": 1})
+        except RuntimeError as error:
+            refused.append(str(error))
+
+
+def measure_pool() -> None:
+    """A pool of five with a time-out, asked by more than it takes; one store has a time of its own."""
+    with start("pannierd", "socket") as server:
+        config = server.home / "pannierd.yaml"
+        config.write_text("stores: {maxOpen: 5, idleAfter: 2s}\n")
+        server.command += ["--config", str(config)]
+        server.stop()
+        server.start()
+        names = databases(12)
+        create_stores(server, len(names))
+        server.request("PATCH", f"/pannier/v1/stores/default_tenant/{names[0]}", '{"idle_after_seconds": 3600}',
+                       {"Content-Type": "application/json"})
+        refused: list[str] = []
+        threads = [threading.Thread(target=use_pool, args=(server, name, 20, refused)) for name in names]
+        for thread in threads:
+            thread.start()
+        most = 0
+        while any(thread.is_alive() for thread in threads):
+            most = max(most, len(open_stores(server)))
+            time.sleep(0.02)
+        check("stores open at a time in a pool of five", most, 5)
+        check(f"requests refused to {len(names)} workers on {len(names)} stores of that pool", len(refused), 0)
+        for name in (names[0], names[1]):
+            status, _ = server.request("POST", f"/pannier/v1/stores/default_tenant/{name}/warm")
+            check(f"warming {name}: answers other than 200", int(status != 200), 0)
+        check("warmed stores that are not loaded", sum(
+            open_stores(server)[name]["bytes_in_memory"] == 0 for name in (names[0], names[1])), 0)
+        end = time.monotonic() + 30
+        while len(open_stores(server)) > 1 and time.monotonic() < end:
+            time.sleep(0.1)
+        check("stores open once the time-out is over, but for the one with its own",
+              len(set(open_stores(server)) - {names[0]}), 0)
+        check("stores with a longer time of their own that were closed", int(names[0] not in open_stores(server)), 0)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stores", type=int, default=1000)
@@ -141,6 +195,7 @@ def main() -> int:
         measure_known(server, fresh, options.stores)
         use_stores(server, options.stores)
         measure_idle(server, options.connections, options.idle_seconds)
+    measure_pool()
     print(f"{checks - len(failures)} passed, {len(failures)} failed")
     return 1 if failures else 0
 

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "daemon/api/api.h"
 #include "tests/daemon/operations/machine.h"
 
 namespace pannier::admin {
@@ -28,6 +29,7 @@ struct Fixture {
     AddRepositoryRoutes(router, machine.services().repositories, machine.services().finder,
                         SystemClock());
     AddQuarantineRoutes(router, machine.stores(), machine.events());
+    AddSessionRoutes(router, machine.sessions());
   }
   // `target`: path and query.
   Answer Send(std::string_view method, const std::string& target, const std::string& body = "") {
@@ -96,6 +98,48 @@ TEST_CASE("admin routes: what is wrong is refused with a status that says what t
               .Send("PUT", "/admin/v1/operations/" + Uuid::Random().ToString(),
                     R"({"action":"verify","store":"default_tenant/home","epoch":8})")
               .status == 403);
+  REQUIRE(fixture.Send("POST", one + "/cancel?epoch=8").status == 403);
+  REQUIRE(fixture.Send("POST", one + "/cancel?epoch=new").status == 400);
+  REQUIRE(fixture.Send("POST", one + "/cancel?epoch=9").status == 200);
+  REQUIRE(fixture.Send("POST", one + "/grants", R"({"grants":[],"epoch":8})").status == 403);
+  const auto grant_with = [&](const std::string& header) {
+    return fixture
+        .Send(
+            "POST", one + "/grants",
+            R"({"caBundle":"PEM","grants":[{"method":"PUT","key":"a","url":"https://x/a","headers":{")" +
+                header + R"(":"AES256"}}]})")
+        .status;
+  };
+  REQUIRE(grant_with("x-amz-server-side-encryption") == 409);  // sound, but it waits for none
+  REQUIRE(grant_with("authorization") == 400);
+  REQUIRE(fixture.Send("POST", one + "/grants", R"({"grants":[],"caBundle":7})").status == 400);
+  REQUIRE(fixture.Send("POST", one + "/grants", R"({"grants":[],"epoch":-1})").status == 400);
+  REQUIRE(fixture.Send("POST", one + "/grants", R"({"grants":[],"epoch":9})").status == 409);
+}
+
+TEST_CASE("admin routes: a manifest that was torn after it was read is found and named",
+          "[daemon][admin]") {
+  Fixture fixture;
+  fixture.Do({{"action", "repositoryInit"}, {"repository", "r"}});
+  const json check{{"action", "repositoryCheck"}, {"repository", "r"}};
+  const json snapshot = fixture.Snapshot();
+  REQUIRE(fixture.Do(check)["sound"] == true);
+  const SteadyTime soon = SystemClock().Steady() + std::chrono::seconds(60);
+  const auto repository = fixture.machine.services().repositories.Open("r", soon).value();
+  REQUIRE(repository->objects()
+              .Put(snapshot["manifest"].get<std::string>(), "{",
+                   repository::ObjectStore::IfPresent::kReplace, soon)
+              .ok());
+  const json found = fixture.Do(check);
+  REQUIRE(found["sound"] == false);
+  REQUIRE(found["unreadable"] == 1);
+  REQUIRE(found["messages"][0].get<std::string>().find(snapshot["uid"].get<std::string>()) !=
+          std::string::npos);
+  REQUIRE(fixture.Get("repositories/r/snapshots").body["unreadable"] == 1);
+  const auto gc = fixture.machine.Submit({{"action", "repositoryGc"}, {"repository", "r"}});
+  const json ended = fixture.machine.Await(*gc);
+  REQUIRE(ended["state"] == "Failed");
+  REQUIRE(ended["error"]["hint"].get<std::string>().find("snapshot delete") != std::string::npos);
 }
 
 TEST_CASE("admin routes: snapshots are listed, shown and compared", "[daemon][admin]") {
@@ -172,6 +216,89 @@ TEST_CASE("admin routes: events are numbered, and say what was done", "[daemon][
   REQUIRE(page["last"] == 2);
   REQUIRE(fixture.Get("events?after=1").body["events"].size() == 1);
   REQUIRE(fixture.Get("events?after=2").body["events"].empty());
+}
+
+TEST_CASE("admin routes: sessions of all owners are listed, and ended", "[daemon][admin]") {
+  Fixture fixture;
+  sessions::Wanted wanted;
+  wanted.id = "w";
+  const auto registered = fixture.machine.sessions().Register({"user:a", {}, 0}, wanted).value();
+  {
+    const auto creation = fixture.machine.sessions().BeginCreation({"user:a", {}, 0}, "w").value();
+    REQUIRE(fixture.machine.stores()
+                .CreateDatabase("default_tenant", "scratch", creation.session())
+                .ok());
+  }
+  const json list = fixture.Get("sessions").body["sessions"];
+  REQUIRE(list.size() == 1);
+  REQUIRE(list[0]["owner"] == "user:a");
+  REQUIRE(list[0]["id"] == "w");
+  REQUIRE(list[0]["timeoutSeconds"] == 300);
+  REQUIRE(list[0]["pid"].is_null());
+  const std::string one = "/admin/v1/sessions/" + registered.session.uid.ToString();
+  const Answer ended = fixture.Send("DELETE", one);
+  REQUIRE(ended.status == 200);
+  REQUIRE(ended.body["temporaryStoresRemoved"] == 1);
+  REQUIRE(fixture.Send("DELETE", one).status == 404);
+  REQUIRE(fixture.Send("DELETE", "/admin/v1/sessions/w").status == 400);
+}
+
+TEST_CASE("admin routes: a sweep ends the sessions it is told, and says what went with them",
+          "[daemon][admin]") {
+  Fixture fixture;
+  auto& sessions = fixture.machine.sessions();
+  const auto uid_of = [&](const std::string& id) {
+    sessions::Wanted wanted;
+    wanted.id = id;
+    return sessions.Register({"user:a", {}, 0}, wanted).value().session.uid.ToString();
+  };
+  const std::string one = uid_of("one"), two = uid_of("two");
+  {
+    const auto creation = sessions.BeginCreation({"user:a", {}, 0}, "one").value();
+    REQUIRE(fixture.machine.stores()
+                .CreateDatabase("default_tenant", "scratch", creation.session())
+                .ok());
+  }
+  const json looked = fixture.Do({{"action", "sweep"}, {"sessionIdleSeconds", 0}})["sessions"];
+  REQUIRE(looked["foundTotal"] == 2);
+  REQUIRE(looked["ended"] == 0);
+  json body = {{"action", "sweep"},
+               {"what", "Sessions"},
+               {"mode", "Quarantine"},
+               {"sessionIdleSeconds", 0},
+               {"sessions", {one}}};
+  REQUIRE(fixture.Do(body)["sessions"]["ended"] == 0);  // they cannot be put aside
+  body["mode"] = "Delete";
+  const json swept = fixture.Do(body);
+  REQUIRE(swept["sessions"]["ended"] == 1);
+  REQUIRE(swept["sessions"]["temporaryStoresRemoved"] == 1);
+  REQUIRE(swept["sessions"]["connectionsClosed"] == 0);
+  REQUIRE(swept["sessions"]["found"][0]["uid"] == one);
+  REQUIRE(swept["foundTotal"] == 0);
+  REQUIRE(sessions.List().size() == 1);
+  body["what"] = "Files";
+  body["sessions"] = {two};
+  REQUIRE(fixture.Do(body)["sessions"]["ended"] == 0);
+  const std::string path = "/admin/v1/operations/" + Uuid::Random().ToString();
+  REQUIRE(fixture.Send("PUT", path, R"({"action":"sweep","sessions":["x"]})").status == 400);
+}
+
+TEST_CASE("admin routes: workers' doors know none of them", "[daemon][admin]") {
+  Fixture fixture;
+  const api::Api api(fixture.machine.stores(), SystemClock(), {}, {});
+  const std::vector<std::string> labels = fixture.router.labels();
+  REQUIRE(labels.size() >= 15);
+  for (const std::string& label : labels) {
+    CAPTURE(label);
+    const size_t space = label.find(' ');
+    const std::string path = label.substr(space + 1);
+    http::Request request;
+    request.method = std::string_view(label).substr(0, space);
+    request.path = path;
+    const http::Response response = api.Handle(request);
+    REQUIRE(response.status == 404);
+    REQUIRE(response.body.empty());
+  }
 }
 
 }  // namespace

@@ -15,7 +15,10 @@ ApiFixture::ApiFixture(api::ApiOptions options, api::ApiHooks hooks) {
   stores_ = store::Stores::Open((dir_ / "data").string(), {}, file::RealFileSystem(), SystemClock(),
                                 nullptr)
                 .value();
-  api_ = std::make_unique<api::Api>(*stores_, SystemClock(), std::move(options), std::move(hooks));
+  sessions_ = std::make_unique<sessions::Registry>(
+      *stores_, SystemClock(), sessions::Registry::Options(), sessions::Registry::Hooks());
+  api_ = std::make_unique<api::Api>(*stores_, SystemClock(), std::move(options), std::move(hooks),
+                                    sessions_.get());
 }
 
 Answer ApiFixture::Send(const std::string& method, const std::string& target,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/api/api.h"
+#include "daemon/sessions/registry.h"
 #include "tests/support/temp_dir.h"
 
 namespace pannier::test {
@@ -49,11 +50,15 @@ class ApiFixture {
     return Get(kDatabase + "/collections/" + name).json();
   }
 
+  const std::vector<const api::Route*>& routes() const { return api_->routes(); }
+
   store::Stores& stores() { return *stores_; }
+  sessions::Registry& sessions() { return *sessions_; }
 
  private:
   TempDir dir_;
   std::unique_ptr<store::Stores> stores_;
+  std::unique_ptr<sessions::Registry> sessions_;
   std::unique_ptr<api::Api> api_;
 };
 

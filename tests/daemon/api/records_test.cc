@@ -141,6 +141,17 @@ TEST_CASE("api: embeddings come back bit for bit, also from base64", "[daemon][a
           R"("documents":null,"uris":null,"metadatas":null,"include":["embeddings"]})");
 }
 
+TEST_CASE("api: queries take base64 as writes do, and answer the same", "[daemon][api]") {
+  ApiFixture api;
+  const std::string path = api.NewCollection("docs");
+  api.Post(path + "/add", {{"ids", {"a", "b", "c"}}, {"embeddings", {{1, 2}, {0, 2}, {1, 9}}}});
+  const Answer arrays = api.Send("POST", path + "/query", R"({"query_embeddings":[[1,2],[0,0]]})");
+  REQUIRE(arrays.status == 200);
+  REQUIRE(
+      api.Send("POST", path + "/query", R"({"query_embeddings":["AACAPwAAAEA=","AAAAAAAAAAA="]})")
+          .body == arrays.body);
+}
+
 TEST_CASE("api: add skips what exists, and the first of equal ids wins", "[daemon][api]") {
   ApiFixture api;
   const std::string path = Filled(api);

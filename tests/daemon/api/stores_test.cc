@@ -23,6 +23,9 @@ TEST_CASE("api: stores are listed and described", "[daemon][api]") {
   REQUIRE(one["records"] == 2);
   REQUIRE(one["sequence"].get<uint64_t>() > 0);
   REQUIRE(one["bytes_on_disk"].get<uint64_t>() > 0);
+  REQUIRE(one["damaged"] == false);
+  REQUIRE(one["damage"].is_null());
+  REQUIRE(one["folder"].get<std::string>().starts_with("stores/"));
   REQUIRE(one["last_used"].get<std::string>().ends_with("Z"));
   REQUIRE(api.Get("/pannier/v1/stores/default_tenant/unused").json()["open"] == false);
   REQUIRE(api.Get("/pannier/v1/stores/default_tenant/nothing").status == 404);
@@ -45,6 +48,7 @@ TEST_CASE("api: a query is explained: what may be returned, which way it goes an
   REQUIRE(plain["searches"][0]["plan"] == "scan");
   REQUIRE(plain["searches"][0]["candidates"] == 3);
   REQUIRE(plain["searches"][0]["why"] == "no graph serves this sequence");
+  REQUIRE(plain["searches"][0]["scan_shared_by"] == 2);
   const Tree filtered = api.Post(explain, {{"query_embeddings", {{1}}},
                                            {"where", {{"n", {{"$gt", 1}}}}},
                                            {"where_document", {{"$contains", "otter"}}}})

@@ -142,7 +142,10 @@ TEST_CASE("codes: a scan through codes equals the scan of all floats", "[daemon]
         const QueryDistance distance(rows, query);
         const auto k = static_cast<uint32_t>(random.OneIn(5) ? 2'000 : 1 + random.Below(30));
         TopK by_codes(k), by_floats(k);
-        ScanRows(rows, look, 0, nullptr, distance, &by_codes);
+        uint64_t computed = 0;
+        const ScanTarget target{&distance, &by_codes, &computed};
+        ScanRows(rows, look, 0, nullptr, {&target, 1});
+        REQUIRE(computed >= look.end);
         for (uint32_t row = 0; row < look.end; ++row) {
           by_floats.Offer({rows.versions().RecordOf(row), distance(row)});
         }

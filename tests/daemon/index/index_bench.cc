@@ -1,8 +1,6 @@
 // The engine alone against hnswlib, on one thread: build rate, recall@10 and time per query, exact
 // scans. Times are CPU times of the thread, the best of several rounds in turn, since they are what
 // other programs on the machine disturb least. usage: index_bench [count=20000] [dimension=384]
-#include <time.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -15,18 +13,13 @@
 #include "daemon/index/hnswlib_reference.h"
 #include "daemon/index/vector_index.h"
 #include "tests/daemon/index/generated_vectors.h"
+#include "tests/support/cpu_time.h"
 
 namespace pannier::index {
 namespace {
 
 constexpr uint32_t kQueries = 500;
 constexpr int kRounds = 5;
-
-double CpuSeconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
 
 class Source final : public HnswlibGraph::Source {
  public:
@@ -52,13 +45,13 @@ void Race(const std::vector<std::vector<float>>& queries, const std::vector<Answ
   for (int round = 0; round < kRounds; ++round) {
     for (Contender& contender : *contenders) {
       size_t hits = 0;
-      const double begin = CpuSeconds();
+      const double begin = test::ThreadCpuSeconds();
       for (size_t i = 0; i < queries.size(); ++i) {
         for (const RecordNumber record : contender.search(queries[i])) {
           hits += std::count(truth[i].begin(), truth[i].end(), record);
         }
       }
-      contender.best_seconds = std::min(contender.best_seconds, CpuSeconds() - begin);
+      contender.best_seconds = std::min(contender.best_seconds, test::ThreadCpuSeconds() - begin);
       contender.recall = static_cast<double>(hits) / static_cast<double>(10 * queries.size());
     }
   }
@@ -85,11 +78,11 @@ int Run(uint32_t count, uint32_t dimension) {
   options.dimension = dimension;
   options.graph_threshold = 1'000;
   VectorIndex index(options);
-  double begin = CpuSeconds();
+  double begin = test::ThreadCpuSeconds();
   for (uint32_t i = 0; i < count; ++i) index.Put(1, i + 1, vectors[i]);
   index.Commit(1);
   std::printf("%u x %u\nput %.2f us each\n", count, dimension,
-              (CpuSeconds() - begin) / count * 1e6);
+              (test::ThreadCpuSeconds() - begin) / count * 1e6);
 
   const auto exact = *index.At(1);
   const auto search_exactly = [&](const std::vector<float>& query) {
@@ -100,13 +93,13 @@ int Run(uint32_t count, uint32_t dimension) {
   std::vector<Answer> truth;
   for (const auto& query : queries) truth.push_back(search_exactly(query));
 
-  begin = CpuSeconds();
+  begin = test::ThreadCpuSeconds();
   const Status built = index.BuildGraph({});
-  std::printf("own graph     %8.0f vectors/s %s\n", count / (CpuSeconds() - begin),
+  std::printf("own graph     %8.0f vectors/s %s\n", count / (test::ThreadCpuSeconds() - begin),
               built.ok() ? "" : built.error().what.c_str());
-  begin = CpuSeconds();
+  begin = test::ThreadCpuSeconds();
   const auto reference = HnswlibGraph::Build(options.hnsw, dimension, Source(vectors), {}).value();
-  std::printf("hnswlib graph %8.0f vectors/s\n", count / (CpuSeconds() - begin));
+  std::printf("hnswlib graph %8.0f vectors/s\n", count / (test::ThreadCpuSeconds() - begin));
   std::printf("memory: ours %.1f MB (floats, codes, links), hnswlib %.1f MB\n",
               static_cast<double>(index.memory_bytes()) / 1e6,
               static_cast<double>(reference->bytes()) / 1e6);

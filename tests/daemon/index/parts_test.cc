@@ -225,12 +225,12 @@ TEST_CASE("planner: a graph is used only when it is valid and cheaper than looki
                         .k = 10,
                         .ef_search = 100,
                         .graph_threshold = 5'000};
-  REQUIRE(ChoosePlan(large).use_graph);
+  REQUIRE(ChoosePlan(large).plan == Plan::kGraph);
   REQUIRE(ChoosePlan(large).ef == 100);
   const auto without = [&](auto change) {
     PlanInput input = large;
     change(input);
-    return !ChoosePlan(input).use_graph;
+    return ChoosePlan(input).plan == Plan::kExact;
   };
   REQUIRE(without([](PlanInput& in) { in.has_graph = false; }));
   REQUIRE(without([](PlanInput& in) { in.candidates = 0; }));
@@ -241,12 +241,43 @@ TEST_CASE("planner: a graph is used only when it is valid and cheaper than looki
   REQUIRE(without([](PlanInput& in) { in.ef_search = 1'000'000'000; }));
   REQUIRE(without([](PlanInput& in) { in.tail = 99'000; }));
   PlanInput half = large;
-  half.candidates = 50'000;
-  REQUIRE(ChoosePlan(half).use_graph);
-  REQUIRE(ChoosePlan(half).ef > 200);  // half of what is found may be returned
+  half.live = half.candidates = 75'000;
+  REQUIRE(ChoosePlan(half).plan == Plan::kGraph);
+  REQUIRE(ChoosePlan(half).ef == 150);  // a quarter of what is found is dead
   PlanInput wide = large;
   wide.k = 500;
   REQUIRE(ChoosePlan(wide).ef == 500);
+}
+
+TEST_CASE(
+    "planner: the more a filter rules out, the more the walk is one among what passes, and at last "
+    "none",
+    "[daemon][index]") {
+  const auto plan = [](uint64_t live, uint64_t candidates, uint32_t k = 10, uint32_t ef = 100) {
+    return ChoosePlan({.live = live,
+                       .candidates = candidates,
+                       .filtered = true,
+                       .has_graph = true,
+                       .graph_nodes = live,
+                       .tail = 0,
+                       .k = k,
+                       .ef_search = ef,
+                       .graph_threshold = 5'000});
+  };
+  REQUIRE(plan(1'000'000, 500'000).plan == Plan::kGraph);
+  REQUIRE(plan(1'000'000, 500'000).ef == 160);
+  REQUIRE(plan(1'000'000, 200'000).plan == Plan::kGraph);
+  REQUIRE(plan(1'000'000, 200'000).ef == 400);
+  const PlanChoice few = plan(1'000'000, 50'000);
+  REQUIRE(few.plan == Plan::kFilteredWalk);
+  REQUIRE(few.ef == 141);
+  REQUIRE(few.share == Approx(0.05));
+  REQUIRE(few.budget == 12'500);
+  REQUIRE(plan(1'000'000, 20'000).plan == Plan::kExact);  // 2 %: all of them, whatever it costs
+  REQUIRE(plan(50'000'000, 1'000'000).plan == Plan::kExact);
+  REQUIRE(plan(60'000, 6'000, 200).plan == Plan::kExact);  // many are wanted of few
+  REQUIRE(plan(1'000'000, 500'000, 100'000).plan == Plan::kExact);
+  REQUIRE(plan(1'000'000, 500'000, 10, 1'000).ef == 1'600);
 }
 
 }  // namespace

@@ -205,7 +205,9 @@ TEST_CASE("executor: a cancelled one ends at its next step, a waiting one at onc
   fixture.executor->Cancel(waiting).value();
   REQUIRE(fixture.executor->Show(waiting).value()["state"] == "Cancelled");
   fixture.executor->Cancel(running).value();
-  REQUIRE(fixture.Await(running)["state"] == "Cancelled");
+  const json ended = fixture.Await(running);
+  REQUIRE(ended["state"] == "Cancelled");
+  REQUIRE(ended["error"]["message"] == "cancelled while it ran");
   fixture.executor->Cancel(running).value();
   REQUIRE(fixture.executor->Cancel(Uuid::Random()).Is(Errc::kNotFound));
   REQUIRE(fixture.stage.entered().size() == 1);
@@ -229,6 +231,26 @@ TEST_CASE("executor: one that fails says why; one that takes too long ends",
   REQUIRE(shown["state"] == "Failed");
   REQUIRE(shown["error"]["message"] == "it is broken");
   REQUIRE(shown["error"]["hint"] == "mend it");
+}
+
+TEST_CASE("executor: an end that the disk did not take is noted when it takes notes again",
+          "[daemon][operations]") {
+  Fixture fixture;
+  const Uuid uid = Uuid::Random();
+  fixture.Submit("a", uid).value();
+  REQUIRE(fixture.stage.AwaitEntered(1));
+  fixture.journal.failing = true;
+  fixture.stage.open = true;
+  for (int i = 0; i < 30'000 && fixture.ended == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  REQUIRE(fixture.ended == 1);
+  REQUIRE(fixture.executor->Show(uid).value()["endedAt"].is_null());
+  fixture.journal.failing = false;
+  REQUIRE(fixture.Await(uid)["state"] == "Succeeded");
+  const Uuid next = Uuid::Random();
+  fixture.Submit("a", next).value();
+  REQUIRE(fixture.Await(next)["state"] == "Succeeded");
 }
 
 TEST_CASE("executor: what a shutdown ends goes on at the next start, and that is no attempt",
@@ -289,6 +311,25 @@ TEST_CASE("executor: a lower epoch than one seen is refused", "[daemon][operatio
   REQUIRE(with_epoch(5).ok());
   REQUIRE(with_epoch(4).Is(Errc::kPermissionDenied));
   REQUIRE(with_epoch(5).ok());
+  // A person is no leader.
+  REQUIRE(fixture.executor->Submit(Uuid::Random(), R"({"action":"compact","store":"t/a"})").ok());
+}
+
+TEST_CASE("executor: who leads no more cancels nothing and grants nothing",
+          "[daemon][operations]") {
+  Fixture fixture;
+  const Uuid uid = Uuid::Random();
+  fixture.executor->Submit(uid, R"({"action":"compact","store":"t/a","epoch":5})").value();
+  REQUIRE(fixture.executor->Cancel(uid, 4).Is(Errc::kPermissionDenied));
+  REQUIRE(fixture.executor->GiveGrants(uid, {}, 4).Is(Errc::kPermissionDenied));
+  REQUIRE(fixture.executor->Show(uid).value()["endedAt"].is_null());
+  // A newer leader is heard, and is then the newest for requests too.
+  REQUIRE(fixture.executor->GiveGrants(uid, {}, 6).Is(Errc::kConflict));
+  REQUIRE(fixture.executor->Submit(uid, R"({"action":"compact","store":"t/a","epoch":5})")
+              .Is(Errc::kPermissionDenied));
+  fixture.executor->Cancel(uid, 6).value();
+  REQUIRE(fixture.Await(uid)["state"] == "Cancelled");
+  fixture.executor->Cancel(uid).value();
 }
 
 TEST_CASE("executor: grants that were asked for are handed over", "[daemon][operations]") {

@@ -73,12 +73,15 @@ Status Machine::TryStart() {
   settings.data_dir = data;
   settings.version = "test";
   settings.transfers = 2;
-  settings.spool_reserve_bytes = 0;
+  settings.spool_reserve_bytes = spool_reserve_bytes;
   settings.store = options;
   settings.run_child = run_child ? run_child : InlineChildren(files_, vfs_.name());
   stores_ = std::move(stores);
-  services_ = std::make_unique<Services>(Services{*stores_, *repositories_, finder_, events_,
-                                                  metrics_, files_, SystemClock(), settings});
+  sessions_ = std::make_unique<sessions::Registry>(
+      *stores_, SystemClock(), sessions::Registry::Options(), sessions::Registry::Hooks());
+  services_ =
+      std::make_unique<Services>(Services{*stores_, *repositories_, finder_, events_, metrics_,
+                                          files_, SystemClock(), *sessions_, settings});
   executor_ = std::make_unique<Executor>(stores_->journal(), MakeRunners(*services_), SystemClock(),
                                          ExecutorOptions{}, nullptr);
   const Status started = executor_->Start();
@@ -95,6 +98,7 @@ void Machine::Start() {
 void Machine::Stop() {
   executor_.reset();
   services_.reset();
+  sessions_.reset();
   stores_.reset();
   repositories_.reset();
 }

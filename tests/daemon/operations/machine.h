@@ -10,6 +10,7 @@
 
 #include "daemon/operations/executor.h"
 #include "daemon/operations/services.h"
+#include "daemon/sessions/registry.h"
 #include "lib/metrics/metrics.h"
 #include "tests/support/faulty_file_system.h"
 #include "tests/support/faulty_vfs.h"
@@ -57,6 +58,7 @@ class Machine {
   Executor& executor() { return *executor_; }
   service::Events& events() { return events_; }
   Services& services() { return *services_; }
+  sessions::Registry& sessions() { return *sessions_; }
   bool is_up() const { return executor_ != nullptr; }
 
   Status TryStart();
@@ -79,7 +81,8 @@ class Machine {
   // Nothing when there is no such database.
   std::optional<Content> Read(const std::string& database);
 
-  RunChild run_child;  // before Start(); null: InlineChildren()
+  RunChild run_child;                // before Start(); null: InlineChildren()
+  uint64_t spool_reserve_bytes = 0;  // before Start()
 
  private:
   std::unique_ptr<repository::ObjectStore> MakeObjects(const RepositorySettings& settings);
@@ -93,6 +96,7 @@ class Machine {
   SnapshotFinder finder_;
   std::unique_ptr<Repositories> repositories_;
   std::unique_ptr<store::Stores> stores_;
+  std::unique_ptr<sessions::Registry> sessions_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<Executor> executor_;
 };

@@ -1,9 +1,11 @@
 #include "daemon/process/process.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "lib/core/stop_signals.h"
 #include "lib/file/descriptor.h"
 #include "tests/support/temp_dir.h"
 
@@ -43,17 +46,29 @@ class Supervisor {
   const file::Descriptor socket_;
 };
 
-TEST_CASE("process: a stop signal is waited for, and a second one has its default effect",
+TEST_CASE("process: new files are the owner's, and stop signals wait for main",
           "[daemon][process]") {
   const mode_t umask_before = ::umask(0);
   PrepareProcess();
-  REQUIRE(::kill(::getpid(), SIGTERM) == 0);  // blocked, so it waits for us
-  REQUIRE(WaitForSignal() == SIGTERM);
-  sigset_t blocked;
-  REQUIRE(::pthread_sigmask(SIG_BLOCK, nullptr, &blocked) == 0);
-  REQUIRE(sigismember(&blocked, SIGTERM) == 0);
-  REQUIRE(sigismember(&blocked, SIGINT) == 0);
   REQUIRE(::umask(umask_before) == 0077);
+  REQUIRE(::kill(::getpid(), SIGTERM) == 0);  // blocked, so it waits for us
+  REQUIRE(WaitForStopSignal() == SIGTERM);
+}
+
+TEST_CASE("process: a crash leaves nothing of what lies in memory", "[daemon][process]") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ForbidCoreDumps();
+    rlimit limit{1, 1};
+    ::getrlimit(RLIMIT_CORE, &limit);
+    std::array<char, 16> filter{};
+    const int file = ::open("/proc/self/coredump_filter", O_RDONLY);
+    const ssize_t got = ::read(file, filter.data(), filter.size() - 1);
+    ::_exit(limit.rlim_max == 0 && got > 0 && std::strtol(filter.data(), nullptr, 16) == 0 ? 0 : 1);
+  }
+  int status = 1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
 }
 
 TEST_CASE("process: open files are raised as far as the hard limit and never lowered",

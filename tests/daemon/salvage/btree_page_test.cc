@@ -76,8 +76,7 @@ TEST_CASE("btree page: random pages are taken apart without harm", "[daemon][sal
       if (ParseRecord(cell->local, &values)) ++parsed;
     }
   }
-  CAPTURE(parsed);
-  SUCCEED();
+  REQUIRE(parsed > 0);  // the way into records was tried too
 }
 
 }  // namespace

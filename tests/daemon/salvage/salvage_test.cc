@@ -160,6 +160,26 @@ TEST_CASE("salvage: what is no store at all is refused", "[daemon][salvage][faul
   REQUIRE(damaged.Salvage(false).Is(Errc::kNotFound));
 }
 
+// Cut so that what says that there was something is left, but neither records nor their ids.
+TEST_CASE("salvage: a store of which no record can be read is not given up for an empty one",
+          "[daemon][salvage][fault]") {
+  const bool with_snapshot = GENERATE(false, true);
+  Damaged damaged;
+  fs::resize_file(damaged.file(), 6 * kPage);
+  const auto report = damaged.Salvage(with_snapshot);
+  if (!with_snapshot) {
+    REQUIRE(report.Is(Errc::kCorruption));
+    REQUIRE(report.error().what.find("not known") != std::string::npos);
+    REQUIRE_FALSE(report.error().hint.empty());
+    return;
+  }
+  REQUIRE(report.ok());
+  REQUIRE(report->from_snapshot == 50);
+  REQUIRE(report->records == 50);
+  REQUIRE_FALSE(report->lost_exact);
+  REQUIRE(report->messages.at(0).find("not known exactly") != std::string::npos);
+}
+
 TEST_CASE("salvage: a report survives JSON", "[daemon][salvage]") {
   Report report;
   report.collections = 2;

@@ -20,7 +20,7 @@ using store::Record;
 SteadyTime Soon() { return SystemClock().Steady() + std::chrono::seconds(60); }
 
 struct Fixture {
-  Fixture() {
+  explicit Fixture(const store::StoreOptions& options = {}) : scratch(options) {
     collection = store->CreateCollection(store::Collection("c"), store::Patient()).value()->id;
   }
 
@@ -48,6 +48,7 @@ struct Fixture {
     options.database = "default_database";
     options.parent = parent;
     options.spool = Folder();
+    options.indexes = indexes;
     options.deadline = Soon();
     return snapshot::Take(*store, *repository, options, file::RealFileSystem(), progress);
   }
@@ -74,6 +75,7 @@ struct Fixture {
   test::TempDir dir;
   test::Random random{7};
   store::Scratch scratch;
+  IncludeIndexes indexes = IncludeIndexes::kIfClean;
   store::StoreRef store = scratch.Default();
   repository::VolumeStore objects{dir / "repository", file::RealFileSystem(), SystemClock()};
   std::unique_ptr<Repository> repository =
@@ -104,6 +106,37 @@ TEST_CASE("snapshot: what the parent has is not sent again", "[daemon][snapshot]
     CAPTURE(found.message);
     REQUIRE(found.sound);
   }
+}
+
+TEST_CASE("snapshot: a saved index goes with the store as long as it is of its sequence",
+          "[daemon][snapshot]") {
+  store::StoreOptions options;
+  options.graph_threshold = 100;
+  Fixture fixture(options);
+  fixture.Add(0, 300);
+  const std::string path = "index/" + fixture.collection.ToString();
+  const auto paths = [](const Manifest& manifest) {
+    std::vector<std::string> names;
+    for (const contract::ManifestFile& file : manifest.files) names.push_back(file.path);
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  REQUIRE(paths(fixture.Take().value()) == Names{"store.db"});  // it was never saved
+
+  fixture.indexes = IncludeIndexes::kAlways;
+  const Manifest made = fixture.Take().value();
+  REQUIRE(paths(made) == Names{"store.db", path});
+  REQUIRE(fixture.Verify(made, VerifyLevel::kDeep).sound);
+
+  fixture.indexes = IncludeIndexes::kIfClean;
+  REQUIRE(paths(fixture.Take(made).value()) == Names{"store.db", path});
+  REQUIRE(fixture.Take(made).value().new_bytes == 0);
+  fixture.indexes = IncludeIndexes::kNever;
+  REQUIRE(paths(fixture.Take(made).value()) == Names{"store.db"});
+
+  fixture.indexes = IncludeIndexes::kIfClean;
+  fixture.Add(300, 1);
+  REQUIRE(paths(fixture.Take(made).value()) == Names{"store.db"});
 }
 
 TEST_CASE("snapshot: the same uid again is the same snapshot", "[daemon][snapshot]") {

@@ -128,8 +128,70 @@ TEST_CASE("catalog: one of format 1 is read, and brought up to date once", "[dae
     REQUIRE(catalog->SetLeftovers({{"x", "y", FromNanoseconds(opened)}}).ok());
     REQUIRE(catalog->Leftovers().value().at(0).since == FromNanoseconds(opened));
     Connection look = Connection::Open(dir / "catalog.db", Connection::Mode::kReadOnly, "").value();
-    REQUIRE(look.QueryInt("PRAGMA user_version").value() == 2);
+    REQUIRE(look.QueryInt("PRAGMA user_version").value() == CatalogFile::kFormat);
   }
+}
+
+// Written by the last version of that format.
+TEST_CASE("catalog: one of format 2 is read, and its databases belong to no session",
+          "[daemon][store]") {
+  test::TempDir dir;
+  std::filesystem::copy_file(
+      std::filesystem::path(PANNIER_SOURCE_DIR) / "tests/daemon/store/fixtures/catalog-format-2.db",
+      dir / "catalog.db");
+  for (int opened = 0; opened < 2; ++opened) {
+    const auto catalog = Open(dir, /*may_be_new=*/false);
+    const CatalogEntry docs = catalog->Find("acme", "docs").value();
+    REQUIRE(docs.database.ToString() == "1ce7c46f-3658-4b11-bb69-5d577891fbaf");
+    REQUIRE_FALSE(docs.session.has_value());
+    REQUIRE(docs.idle_seconds.has_value() == (opened == 1));
+    REQUIRE(catalog->Sessions().value().empty());
+    REQUIRE(catalog->LostSessions().value().empty());
+    REQUIRE(catalog->SetIdle("acme", "docs", 60).ok());
+  }
+}
+
+TEST_CASE("catalog: a temporary database keeps its session through an exchange, and goes alone",
+          "[daemon][store]") {
+  test::TempDir dir;
+  SessionRow session;
+  session.uid = Uuid::Random();
+  session.owner = "uid:7";
+  session.id = "tab-1";
+  session.timeout = std::chrono::seconds(300);
+  session.cleanup_on_exit = true;
+  session.created = FromNanoseconds(1'700'000'000'123'456'789);
+  CatalogEntry entry = Entry("t", "db");
+  entry.session = session.uid;
+  const Uuid fresh = Uuid::Random();
+  {
+    const auto catalog = Open(dir);
+    REQUIRE(catalog->Insert(Entry("t", "stays"), true).ok());
+    REQUIRE(catalog->Insert(entry).ok());
+    REQUIRE(catalog->LostSessions().value() == std::vector<Uuid>{session.uid});
+    REQUIRE(catalog->NoteSession(session).ok());
+    REQUIRE(catalog->NoteSession(session).ok());
+    REQUIRE(catalog->LostSessions().value().empty());
+    REQUIRE(catalog->IntendStore(fresh).ok());
+    QuarantineRow old;
+    old.store = entry.store;
+    REQUIRE(catalog->Exchange(entry, fresh, old, {}).ok());
+  }
+  const auto catalog = Open(dir, /*may_be_new=*/false);
+  const auto rows = catalog->Sessions().value();
+  REQUIRE(rows.size() == 1);
+  REQUIRE(rows[0].id == "tab-1");
+  REQUIRE(rows[0].owner == "uid:7");
+  REQUIRE(rows[0].timeout == session.timeout);
+  REQUIRE(rows[0].cleanup_on_exit);
+  REQUIRE(rows[0].created == session.created);
+  const auto temporary = catalog->TemporaryOf(session.uid).value();
+  REQUIRE(temporary.size() == 1);
+  REQUIRE(temporary[0].store == fresh);
+  REQUIRE(catalog->Remove(temporary[0]).ok());
+  REQUIRE(catalog->ForgetSession(session.uid).ok());
+  REQUIRE(catalog->Sessions().value().empty());
+  REQUIRE(catalog->Count().value() == 1);
 }
 
 // Fails the n-th call of the disk, SQLite's included, and cuts the power.
@@ -230,7 +292,7 @@ TEST_CASE("catalog: another program's file and a newer format are refused", "[da
   Open(dir);
   Connection::Open(dir / "catalog.db", Connection::Mode::kReadWrite, "")
       .value()
-      .Run("PRAGMA user_version = 3")
+      .Run("PRAGMA user_version = " + std::to_string(CatalogFile::kFormat + 1))
       .value();
   const auto refused = Catalog::Open(dir / "catalog.db", "", true);
   REQUIRE(refused.Is(Errc::kUnimplemented));

@@ -6,6 +6,7 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <map>
 #include <thread>
 
 #include "tests/daemon/store/fixture.h"
@@ -84,7 +85,7 @@ class Crowd {
  private:
   // The writer's version as one of the ways to read shows it; 0: not there yet.
   int64_t Read(int turn, int writer) {
-    if (turn % 4 == 3) return ReadByQuery(writer);
+    if (turn % 4 == 3) return turn % 8 == 3 ? ReadByQuery(writer) : ReadDocuments(writer);
     model::GetRequest request;
     if (turn % 4 == 1) {
       request.selection.filter = Where("writer", model::FilterOp::kEq, int64_t{writer});
@@ -120,6 +121,35 @@ class Crowd {
     faults.Expect(found->size() == kRecords, "a query saw a batch in part");
     faults.Expect(found->front().id == Name(writer, 0), "a query found another record");
     return std::llround(kFar - std::sqrt(found->front().distance));
+  }
+
+  // All records, with what memory may keep of them: the distance must be of the document's version.
+  int64_t ReadDocuments(int writer) {
+    constexpr float kFar = 1'000;
+    model::QueryRequest request;
+    request.vectors = {0, kFar, 0};
+    request.dimension = 3;
+    request.count = 1;
+    request.n_results = kWriters * kRecords;
+    request.include.documents = true;
+    std::map<std::string, int64_t> versions;
+    const auto visit = [&](uint32_t, const model::RecordView& view, float distance) -> Status {
+      const int64_t version = std::stoll(std::string(view.document.value_or("0")));
+      const auto its_writer = static_cast<float>(view.id[0] - '0');
+      const auto its_place = static_cast<float>(view.id[2] - '0');
+      const float behind = kFar - static_cast<float>(version);
+      const float expected = its_writer * its_writer + behind * behind + its_place * its_place;
+      faults.Expect(std::abs(distance - expected) < 8, "a document of another version");
+      versions[std::string(view.id)] = version;
+      return {};
+    };
+    const Status queried = store_.Query(id_, request, visit, Patient());
+    if (!queried.ok()) return faults.Note(queried.error().what), INT64_MAX;
+    const int64_t version = versions[Name(writer, 0)];
+    for (int i = 0; i < kRecords; ++i) {
+      faults.Expect(versions[Name(writer, i)] == version, "documents of a batch were seen in part");
+    }
+    return version;
   }
 
   Store& store_;

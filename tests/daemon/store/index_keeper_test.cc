@@ -272,7 +272,7 @@ TEST_CASE(
     Write(*store, id, model::WriteKind::kAdd, records).value();
     REQUIRE(store->RebuildIndexes(Patient()).ok());
     before = Query(*store, id, query, 10).value();
-    dynamic_cast<SqliteStore&>(*store).SaveIndexes();
+    REQUIRE(store->SaveIndexes(Patient()).ok());
   }
   const auto path = scratch.OnlyStoreFolder() / "index" / id.ToString();
   REQUIRE(std::filesystem::exists(path));

@@ -108,6 +108,17 @@ TEST_CASE("merge: collections that cannot meet are skipped and named", "[daemon]
   REQUIRE(into.All("space") == std::vector<Record>{Of("b", "old")});
 }
 
+TEST_CASE("merge: where no collection can meet it is refused", "[daemon][store]") {
+  Offline from, into;
+  from.Make("space", {Of("a", "new")}, model::Space::kCosine);
+  into.Make("space", {Of("b", "old")});
+  const auto merged = MergeStores(*from.store, *into.store, OnConflict::kReplace, Patient(), {});
+  REQUIRE(merged.Is(Errc::kConflict));
+  REQUIRE_THAT(merged.error().what, Catch::Contains("another space"));
+  Offline nothing;
+  REQUIRE(MergeStores(*nothing.store, *into.store, OnConflict::kReplace, Patient(), {}).ok());
+}
+
 TEST_CASE("merge: an id that is taken there by another collection is made anew",
           "[daemon][store]") {
   Offline from, into;

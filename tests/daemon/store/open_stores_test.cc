@@ -62,12 +62,29 @@ TEST_CASE("open stores: idle ones are closed by age", "[daemon][store]") {
   TableFixture fixture(4);
   REQUIRE(fixture.Open(0).ok());
   const auto held = fixture.Open(1).value();
-  const SteadyTime between = fixture.clock.Steady() + 500ms;
+  fixture.clock.Advance(60s);
   REQUIRE(fixture.Open(2).ok());
-  REQUIRE(fixture.table.CloseUnusedSince(between) == 1);
+  REQUIRE(fixture.table.CloseIdle(30s) == 1);
   REQUIRE(fixture.table.Find(Name(0)) == nullptr);
   REQUIRE(fixture.table.Find(Name(1)) != nullptr);
   REQUIRE(fixture.table.Find(Name(2)) != nullptr);
+}
+
+TEST_CASE("open stores: a store's own idle time counts before everybody's", "[daemon][store]") {
+  TableFixture fixture(4);
+  REQUIRE(fixture.Open(0).ok());
+  REQUIRE(fixture.Open(1).ok());
+  REQUIRE(fixture.Open(2).ok());
+  fixture.table.SetIdleAfter(Name(0), 3600s);
+  fixture.table.SetIdleAfter(Name(1), 10s);
+  fixture.table.SetIdleAfter(Name(3), 10s);  // not open: nothing to set
+  fixture.clock.Advance(20s);
+  REQUIRE(fixture.table.CloseIdle(30s) == 1);
+  REQUIRE(fixture.table.Find(Name(1)) == nullptr);
+  fixture.clock.Advance(20s);
+  REQUIRE(fixture.table.CloseIdle(30s) == 1);
+  REQUIRE(fixture.table.Find(Name(2)) == nullptr);
+  REQUIRE(fixture.table.Find(Name(0)) != nullptr);
 }
 
 TEST_CASE("open stores: who holds a removed store goes on with it", "[daemon][store]") {

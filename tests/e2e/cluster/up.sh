@@ -5,6 +5,7 @@
 # ports that are free; several can run at once. Unprivileged; up in seconds.
 #
 #   up.sh DIR      DIR/admin.kubeconfig is for system:masters. Again: starts what has ended.
+#                  DIR/log/audit.log says what service accounts asked for.
 #   down.sh DIR    ends it and removes DIR
 set -euo pipefail
 DIR=$(mkdir -p "${1:?usage: up.sh DIR}" && cd "$1" && pwd)
@@ -13,20 +14,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/env.sh"
 bin=$("$here/build.sh")
 mkdir -p "$DIR/pki" "$DIR/log"
-
-# sign NAME SUBJECT NAMES: a key and a certificate of the cluster's authority.
-sign() {
-  local base=$DIR/pki/$1
-  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj "$2" \
-    -keyout "$base.key" -out "$base.csr" 2>/dev/null
-  {
-    echo "basicConstraints=critical,CA:FALSE"
-    echo "extendedKeyUsage=clientAuth,serverAuth"
-    [[ -z $3 ]] || echo "subjectAltName=$3"
-  } >"$base.ext"
-  openssl x509 -req -in "$base.csr" -CA "$DIR/pki/ca.crt" -CAkey "$DIR/pki/ca.key" -days 30 \
-    -out "$base.crt" -extfile "$base.ext" 2>/dev/null
-}
+[[ -s $DIR/address ]] || printf '%s' "${2:-127.0.0.1}" >"$DIR/address"
+address=$(<"$DIR/address")
 
 make_keys() {
   [[ -e $DIR/pki/done ]] && return
@@ -35,7 +24,9 @@ make_keys() {
     -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
   openssl ecparam -name prime256v1 -genkey -noout -out "$DIR/pki/accounts.key"
   openssl ec -in "$DIR/pki/accounts.key" -pubout -out "$DIR/pki/accounts.pub" 2>/dev/null
-  sign apiserver /CN=kube-apiserver "IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes"
+  sign apiserver /CN=kube-apiserver \
+    "IP:127.0.0.1,IP:$address,IP:10.96.0.1,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc"
+  sign kubelet-client /O=system:masters/CN=kubelet-client ""
   sign admin /O=system:masters/CN=admin ""
   touch "$DIR/pki/done"
 }
@@ -48,34 +39,28 @@ all = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*[each.getsockname()[1] for each in all])' >"$DIR/ports"
 }
 
-write_kubeconfig() {
-  cat >"$DIR/admin.kubeconfig" <<YAML
-apiVersion: v1
-kind: Config
-current-context: test
-contexts: [{name: test, context: {cluster: test, user: admin}}]
-clusters: [{name: test, cluster: {server: "https://127.0.0.1:$1", certificate-authority: $DIR/pki/ca.crt}}]
-users: [{name: admin, user: {client-certificate: $DIR/pki/admin.crt, client-key: $DIR/pki/admin.key}}]
-YAML
-}
-
 start() {
   local api_port etcd_port
   read -r api_port etcd_port <"$DIR/ports"
-  write_kubeconfig "$api_port"
+  write_kubeconfig admin
+  local reach=(--endpoint-reconciler-type=none)
+  [[ $address == 127.0.0.1 ]] || reach=(--enable-admission-plugins=NodeRestriction --allow-privileged=true
+    --kubelet-certificate-authority="$DIR/pki/ca.crt" --kubelet-preferred-address-types=InternalIP
+    --kubelet-client-certificate="$DIR/pki/kubelet-client.crt" --kubelet-client-key="$DIR/pki/kubelet-client.key")
   launch etcd "$bin/etcd" --name=etcd --data-dir="$DIR/etcd" --unsafe-no-fsync --log-level=warn \
     --listen-client-urls="http://127.0.0.1:$etcd_port" \
     --advertise-client-urls="http://127.0.0.1:$etcd_port" \
     --listen-peer-urls=http://127.0.0.1:0
   launch kube-apiserver "$bin/kube-apiserver" \
     --etcd-servers="http://127.0.0.1:$etcd_port" \
-    --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port="$api_port" \
-    --endpoint-reconciler-type=none --service-cluster-ip-range=10.96.0.0/16 \
+    --bind-address="$address" --advertise-address="$address" --secure-port="$api_port" \
+    "${reach[@]}" --service-cluster-ip-range=10.96.0.0/16 \
     --tls-cert-file="$DIR/pki/apiserver.crt" --tls-private-key-file="$DIR/pki/apiserver.key" \
     --client-ca-file="$DIR/pki/ca.crt" --authorization-mode=Node,RBAC \
     --service-account-issuer=https://kubernetes.default.svc \
     --service-account-key-file="$DIR/pki/accounts.pub" \
-    --service-account-signing-key-file="$DIR/pki/accounts.key"
+    --service-account-signing-key-file="$DIR/pki/accounts.key" \
+    --audit-policy-file="$here/audit.yaml" --audit-log-path="$DIR/log/audit.log"
 }
 
 ready() {

@@ -24,6 +24,19 @@ TEST_CASE("checksum: pieces give the value of the whole, however they are cut", 
   }
 }
 
+TEST_CASE("checksum: short and long, aligned or not, it is one function", "[lib][file]") {
+  std::string bytes;
+  for (int i = 0; i < 70'000; ++i) bytes.push_back(static_cast<char>(i * 31 + i / 256));
+  for (const size_t size : {1u, 240u, 241u, 1'023u, 1'024u, 1'025u, 4'096u, 16'384u, 65'537u}) {
+    for (const size_t from : {0u, 1u, 7u, 63u}) {
+      const std::string_view part = std::string_view(bytes).substr(from, size);
+      Checksummer summer;
+      summer.Update(part);
+      REQUIRE(Checksum(part) == summer.Digest());
+    }
+  }
+}
+
 TEST_CASE("checksum: a flipped bit anywhere changes it", "[lib][file]") {
   std::string bytes(200, 'a');
   const uint64_t good = Checksum(std::string_view(bytes));

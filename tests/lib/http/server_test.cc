@@ -11,6 +11,8 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <map>
+#include <mutex>
 #include <random>
 #include <stdexcept>
 #include <thread>
@@ -72,6 +74,55 @@ TEST_CASE("server: the handler is told who asks and by when", "[lib][http][serve
   tcp.Read();
   REQUIRE_FALSE(peer.is_unix);
   REQUIRE(peer.address.starts_with("127.0.0.1:"));
+}
+
+TEST_CASE("server: the end of a connection is told with its number, and who ended it",
+          "[lib][http][server]") {
+  std::mutex mutex;
+  std::map<uint64_t, bool> closed;
+  std::vector<uint64_t> seen;
+  Server::Options options;
+  options.name = "test";
+  options.on_closed = [&](uint64_t connection, bool by_peer) {
+    const std::lock_guard lock(mutex);
+    closed[connection] = by_peer;
+  };
+  Server server(options);
+  test::TempDir dir;
+  const std::string path = (dir / "s.sock").string();
+  server.Add({path, "", 0660, "", [&](const Request& request) {
+                const std::lock_guard lock(mutex);
+                seen.push_back(request.connection);
+                return Response();
+              }});
+  REQUIRE(server.Start().ok());
+  const auto ask = [&](RawClient& client) {
+    client.Send(Get("/"));
+    REQUIRE(client.Read().status == 200);
+    const std::lock_guard lock(mutex);
+    return seen.back();
+  };
+  const auto is_closed = [&](uint64_t number) {
+    const std::lock_guard lock(mutex);
+    return closed.contains(number);
+  };
+  RawClient stays("unix:" + path);
+  const uint64_t kept = ask(stays);
+  uint64_t left = 0;
+  {
+    RawClient leaves("unix:" + path);
+    left = ask(leaves);
+    REQUIRE(ask(leaves) == left);
+  }
+  REQUIRE(left != kept);
+  REQUIRE(Await([&] { return is_closed(left); }));
+  REQUIRE(closed.at(left));
+  REQUIRE_FALSE(is_closed(kept));
+  REQUIRE_FALSE(server.HangUp(left));
+  REQUIRE(server.HangUp(kept));
+  REQUIRE(Await([&] { return is_closed(kept); }));
+  REQUIRE_FALSE(closed.at(kept));
+  REQUIRE(stays.AtEnd());
 }
 
 TEST_CASE("server: bytes behind a body may be read", "[lib][http][server]") {

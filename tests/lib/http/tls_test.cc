@@ -4,10 +4,14 @@
 // and raw bytes.
 #include "lib/http/tls.h"
 
+#include <netinet/in.h>
+
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "lib/crypto/pem.h"
+#include "lib/file/descriptor.h"
 #include "lib/file/file_system.h"
 #include "lib/http/client.h"
 #include "lib/http/tls_files.h"
@@ -283,6 +287,7 @@ TEST_CASE("tls: without a certificate connections are closed, and served once th
           "[lib][http][tls]") {
   const TlsFixture fixture({}, {}, false);
   REQUIRE_FALSE(fixture.tls->IsReady());
+  REQUIRE_FALSE(fixture.tls->ValidUntil());
   REQUIRE(fixture.Get(fixture.As({})).Is(Errc::kUnavailable));
   REQUIRE(fixture.tls->Use(Material(ServerCertificate(fixture.authority))).ok());
   REQUIRE(fixture.tls->IsReady());
@@ -308,6 +313,73 @@ TEST_CASE("tls: connections beyond the limit are closed", "[lib][http][tls]") {
   REQUIRE(first.Send("GET", "/").ok());
   REQUIRE(fixture.Get(fixture.As({})).Is(Errc::kUnavailable));
   REQUIRE(first.Send("GET", "/").ok());
+}
+
+// Sends a byte every few milliseconds for ever: of its handshake, or of the head of its answer.
+class TricklingServer {
+ public:
+  TricklingServer(const KeyedCertificate& certificate, bool in_handshake)
+      : context_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
+    const auto parsed = crypto::ParseCertificate(certificate.certificate_pem).value();
+    const auto key = crypto::ParseKey(certificate.key_pem).value();
+    REQUIRE(SSL_CTX_use_certificate(context_.get(), parsed.get()) == 1);
+    REQUIRE(SSL_CTX_use_PrivateKey(context_.get(), key.get()) == 1);
+    sockaddr_in place{};
+    place.sin_family = AF_INET;
+    place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof place;
+    REQUIRE(bind(door_.get(), reinterpret_cast<sockaddr*>(&place), size) == 0);
+    REQUIRE(listen(door_.get(), 4) == 0);
+    REQUIRE(getsockname(door_.get(), reinterpret_cast<sockaddr*>(&place), &size) == 0);
+    address = "https://127.0.0.1:" + std::to_string(ntohs(place.sin_port));
+    thread_ = std::jthread([this, in_handshake] { Serve(in_handshake); });
+  }
+  ~TricklingServer() { shutdown(door_.get(), SHUT_RDWR); }
+
+  std::string address;
+
+ private:
+  void Serve(bool in_handshake) {
+    const file::Descriptor guest(accept(door_.get(), nullptr, nullptr));
+    const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context_.get()), SSL_free);
+    SSL_set_fd(ssl.get(), guest.get());
+    // A record of a handshake that is longer than anybody waits for.
+    std::string bytes = {0x16, 0x03, 0x03, 0x40, 0x00};
+    if (!in_handshake) {
+      if (SSL_accept(ssl.get()) != 1) return;
+      bytes = "HTTP/1.1 200 OK\r\nX-Long: ";
+    }
+    bytes.resize(4'000, 'a');
+    for (const char& byte : bytes) {
+      const auto sent =
+          in_handshake ? send(guest.get(), &byte, 1, MSG_NOSIGNAL) : SSL_write(ssl.get(), &byte, 1);
+      if (sent <= 0) return;
+      std::this_thread::sleep_for(10ms);
+    }
+  }
+
+  const file::Descriptor door_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_;
+  std::jthread thread_;  // ends before the rest
+};
+
+TEST_CASE("tls: a server that sends a byte now and then holds a client no longer than it waits",
+          "[lib][http][tls]") {
+  const KeyedCertificate authority = TestAuthority();
+  for (const bool in_handshake : {false, true}) {
+    CAPTURE(in_handshake);
+    TricklingServer server(ServerCertificate(authority), in_handshake);
+    http::Client::Options options;
+    options.timeout = 20s;
+    options.tls.ca_pem = authority.certificate_pem;
+    if (in_handshake) options.whole_timeout = 500ms;
+    http::Client client = http::Client::Make(server.address, options).value();
+    const auto began = std::chrono::steady_clock::now();
+    if (!in_handshake) client.SetDeadline(began + 500ms);
+    REQUIRE(client.Send("GET", "/").Is(Errc::kDeadlineExceeded));
+    REQUIRE(std::chrono::steady_clock::now() - began < 15s);
+    if (!in_handshake) REQUIRE(client.Send("GET", "/").Is(Errc::kDeadlineExceeded));
+  }
 }
 
 TEST_CASE("tls: files that were replaced are read again, and half replaced ones are not used",
@@ -343,6 +415,27 @@ TEST_CASE("tls: files that were replaced are read again, and half replaced ones 
   REQUIRE(files.Remove(paths.key).ok());
   clock.Advance(2s);
   REQUIRE(is_called("two.test"));
+}
+
+TEST_CASE("tls: when a certificate is over is told of the renewed one at once",
+          "[lib][http][tls]") {
+  TempDir dir;
+  FakeClock clock;
+  file::FileSystem& files = file::RealFileSystem();
+  const KeyedCertificate authority = TestAuthority();
+  const http::TlsFiles paths{dir / "crt", dir / "key", {}};
+  const auto put = [&](const crypto::Validity& validity) {
+    const KeyedCertificate pair = ServerCertificate(authority, "one.test", validity);
+    REQUIRE(file::ReplaceFile(files, paths.certificate, pair.certificate_pem).ok());
+    REQUIRE(file::ReplaceFile(files, paths.key, pair.key_pem).ok());
+    return std::chrono::floor<std::chrono::seconds>(validity.until);
+  };
+  const WallTime first = put(LongOver());
+  const auto tls = http::TlsServerOfFiles(paths, {}, files, clock).value();
+  REQUIRE(tls->ValidUntil() == first);
+  const WallTime second = put(AroundNow());
+  clock.Advance(2s);
+  REQUIRE(tls->ValidUntil() == second);  // though nobody has connected
 }
 
 }  // namespace

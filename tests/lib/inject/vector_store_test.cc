@@ -28,6 +28,13 @@ TEST_CASE("inject: a short VectorStore has the defaults of the resource", "[lib]
   REQUIRE(sidecar.tls_secret == "docs-tls");
 }
 
+TEST_CASE("inject: a daemon never decides by itself what may be lost", "[lib][inject]") {
+  const Sidecar sidecar = Read(R"({"storage":{"emptyDir":{}}, "repositoryRef":{"name":"s3"},
+      "recovery":{"mode":"Automatic","maxDataLossSeconds":60}})")
+                              .value();
+  REQUIRE(sidecar.recovery_mode == "rebuild-only");
+}
+
 TEST_CASE("inject: every field of a VectorStore reaches the sidecar", "[lib][inject]") {
   const Sidecar sidecar = Read(R"({
     "storage": {"existingVolume": {"name": "data", "subPath": "x"}}, "bootstrap": "LatestSnapshot",

@@ -30,6 +30,29 @@ TEST_CASE("metrics: what was counted is rendered with type, help and labels", "[
   REQUIRE(Has(text, "pannier_test_stores{state=\"open\"} 4"));
 }
 
+TEST_CASE("metrics: ready lines say what single values would", "[lib][metrics]") {
+  const std::vector<std::pair<Labels, double>> samples = {
+      {{{"name", "a \"b\" \\ \n c"}, {"kind", "x"}}, 1735689600},
+      {{{"name", "b"}, {"kind", "y"}}, 0.25},
+      {{{"name", "c"}, {"kind", ""}}, -3}};
+  const auto render = [&](bool ready) {
+    Registry registry;
+    registry.AddGauge("pannier_test_a", "Before.").Set(1);
+    registry.AddGauge("pannier_test_z", "Behind.").Set(2);
+    registry.AddCollector([&](Sink& sink) {
+      std::string lines;
+      for (const auto& [labels, value] : samples) {
+        lines += GaugeLine("pannier_test_m", value, labels);
+        if (!ready) sink.Gauge("pannier_test_m", "Many.", value, labels);
+      }
+      if (ready) sink.GaugeLines("pannier_test_m", "Many.", lines);
+    });
+    return registry.Render();
+  };
+  REQUIRE(render(true) == render(false));
+  REQUIRE(GaugeLine("pannier_test_m", 100'000, {}) == "pannier_test_m 100000\n");
+}
+
 TEST_CASE("metrics: a counter is there from the start, at zero", "[lib][metrics]") {
   Registry registry;
   (void)registry.AddCounter("pannier_test_errors_total", "Errors.");

@@ -61,6 +61,34 @@ struct Fixture {
 
 }  // namespace
 
+// Encryption and a CA of its own are the repository's: a daemon has neither in its configuration.
+TEST_CASE("granted: a URL comes with the headers it was signed with, and with whom to trust",
+          "[repository][s3]") {
+  test::S3Server server(test::S3Server::Transport::kTls);
+  test::RecordingSleeper sleeper;
+  S3Options options;
+  options.bucket = server.NewBucket();
+  options.endpoint = server.tls_endpoint();
+  options.encryption = S3Options::Encryption::kAes256;
+  options.ca_pem = file::ReadFile(file::RealFileSystem(), server.ca_file(), 1 << 20).value();
+  const auto signer =
+      S3Store::Make(options, {server.access_key(), server.secret_key(), ""}, SystemClock()).value();
+  REQUIRE(signer->PutHeaders().size() == 1);
+  const GrantTerms terms{signer->PutHeaders(), std::make_shared<std::string>(options.ca_pem)};
+  const std::string url = signer->Presign("PUT", "a", IfPresent::kReplace, 10min).value();
+  const auto put_with = [&](const GrantTerms& with) {
+    auto patience = Fixture::Options();
+    patience.grant_timeout = 100ms;
+    GrantedStore store(patience, nullptr, SystemClock(), sleeper);
+    store.Grant("PUT", "a", url, SystemClock().Now() + 10min, with).value();
+    return store.Put("a", "x", IfPresent::kReplace, Later());
+  };
+  REQUIRE(put_with({terms.headers, nullptr}).Is(Errc::kPermissionDenied));  // whom to trust?
+  REQUIRE_FALSE(put_with({{}, terms.ca_pem}).ok());  // refused, and nobody grants anew
+  REQUIRE(put_with(terms).ok());
+  REQUIRE(signer->Get("a", 1, Later()).value() == "x");
+}
+
 TEST_CASE("granted: objects go and come by URLs alone", "[repository][s3]") {
   Fixture fixture;
   fixture.granter.Serve(fixture.store);
@@ -123,6 +151,17 @@ TEST_CASE("granted: a URL whose time is over is not used", "[repository][s3]") {
   fixture.granter.Serve(fixture.store);
   REQUIRE(fixture.store.Put("a", "x", IfPresent::kReplace, Later()).ok());
   REQUIRE(fixture.granter.grants == 1);
+}
+
+TEST_CASE("granted: a URL that was over when it came is asked for still", "[repository][s3]") {
+  Fixture fixture;
+  const std::vector<Want> wants = {{"PUT", "a"}};
+  fixture.store.Expect(wants);
+  const std::string url = fixture.signer->Presign("PUT", "a", IfPresent::kReplace, 10min).value();
+  REQUIRE(fixture.store.Grant("PUT", "a", url, SystemClock().Now() - 1s).ok());
+  REQUIRE(fixture.store.wants() == wants);
+  REQUIRE(fixture.store.Grant("PUT", "a", url, SystemClock().Now() + 10min).ok());
+  REQUIRE(fixture.store.wants().empty());
 }
 
 TEST_CASE("granted: passing faults are got over", "[repository][s3][fault]") {
@@ -191,6 +230,8 @@ TEST_CASE("granted: what is no grant is refused, and no error tells a URL", "[re
   REQUIRE(store.Grant("PUT", "../a", "http://h/a", later).Is(Errc::kInvalidArgument));
   REQUIRE(store.Grant("PUT", "a", "file:///etc/passwd", later).Is(Errc::kInvalidArgument));
   REQUIRE(store.Grant("PUT", "a", "http://h/a\r\nX: y", later).Is(Errc::kInvalidArgument));
+  REQUIRE(store.Grant("PUT", "a", "http://h/a", later, {{{"X", "y\r\nZ: 1"}}, nullptr})
+              .Is(Errc::kInvalidArgument));
   REQUIRE(
       store.Grant("GET", "a", fixture.s3.proxy.endpoint() + "/b/a?X-Amz-Signature=secret", later)
           .ok());

@@ -49,6 +49,8 @@ TEST_CASE("access: a kubeconfig's files and data are read", "[operator][kube]") 
   REQUIRE(KubeconfigAccess(dir / "config", "elsewhere").Is(Errc::kNotFound));
   REQUIRE(KubeconfigAccess(dir / "config", "there").Is(Errc::kInvalidArgument));  // no such user
   REQUIRE(FindAccess(dir / "config").value().server == access.server);
+  REQUIRE(FindAccess(dir / "config", "here").value().server == access.server);
+  REQUIRE(FindAccess(dir / "config", "elsewhere").Is(Errc::kNotFound));
 }
 
 TEST_CASE("access: tokens come from the file or from beside it", "[operator][kube]") {

@@ -4,6 +4,7 @@
 // freezes, failures, lost replies and steps of the clocks.
 #include "operator/kube/leader.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <memory>
 #include <set>
@@ -149,6 +150,35 @@ TEST_CASE("leader: a deleted lease ends the lead, and the next epoch is greater"
   REQUIRE(world.api.Delete(kLeases, {"ns", "operator"}, {}).ok());
   world.b.elector.Step();
   REQUIRE(*world.b.elector.epoch() > epoch);
+}
+
+TEST_CASE("leader: a renewal is one call, and what it meets is found out at once",
+          "[operator][kube][leader]") {
+  World world;
+  world.AwaitLead(world.a, seconds(0));
+  std::string calls;
+  world.api.SetBefore([&](std::string_view method, const Resource&, const ObjectKey&) -> Status {
+    calls += std::string(method) + " ";
+    return {};
+  });
+  const auto renew = [&] {
+    calls.clear();
+    world.clock.Advance(seconds(1));
+    world.a.elector.Step();
+  };
+  renew();
+  const std::string one = calls;
+  REQUIRE(std::count(one.begin(), one.end(), ' ') == 1);
+  REQUIRE(world.a.elector.epoch());
+  auto lease = world.api.Get(kLeases, {"ns", "operator"}).value();
+  SECTION("somebody has only touched it") { lease["metadata"]["labels"] = {{"a", "b"}}; }
+  SECTION("another has taken it") { lease["spec"]["holderIdentity"] = "b"; }
+  const bool is_ours = lease["spec"]["holderIdentity"] == "a";
+  REQUIRE(world.api.Update(kLeases, lease).ok());
+  renew();
+  REQUIRE(world.a.elector.epoch().has_value() == is_ours);
+  renew();
+  REQUIRE((calls == one) == is_ours);
 }
 
 TEST_CASE("leader: under random faults there is never a second one", "[operator][kube][leader]") {

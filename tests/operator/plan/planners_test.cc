@@ -3,8 +3,10 @@
 #include <catch2/catch.hpp>
 
 #include "lib/core/time_text.h"
+#include "lib/json/cold.h"
 #include "operator/plan/snapshot_repository_plan.h"
 #include "operator/plan/store_cleanup_policy_plan.h"
+#include "operator/plan/store_operation_plan.h"
 #include "operator/plan/store_snapshot_schedule_plan.h"
 #include "operator/plan/vector_store_plan.h"
 #include "operator/resource/names.h"
@@ -50,11 +52,51 @@ std::string ReadyReason(const Conditions& conditions) { return ReasonOf(conditio
 
 }  // namespace
 
+TEST_CASE(
+    "vector store plan: a daemon whose words may mean something else is told from a silent one",
+    "[operator][plan]") {
+  VectorStoreObserved seen;
+  seen.pods = {{"pod-uid", "pod", true, false}};
+  DaemonView daemon;
+  daemon.pod_uid = "pod-uid";
+  daemon.pod_name = "pod";
+  daemon.version = "7.3.0";
+  daemon.skewed = true;
+  daemon.trouble = "its daemon is of version 7.3.0";
+  seen.daemons = {daemon};
+  VectorStore store;
+  const VectorStorePlan first = PlanVectorStore(store, seen, kNow);
+  REQUIRE(ReadyReason(first.status.conditions) == "VersionSkew");
+  REQUIRE(Find(first.status.conditions, "Healthy")->status == Truth::kUnknown);
+  REQUIRE(first.status.daemon_versions.size() == 1);
+  REQUIRE(first.status.pods.reachable == 0);
+  REQUIRE(first.create.empty());
+  REQUIRE(first.events.size() == 1);
+  store.status = first.status;
+  REQUIRE(PlanVectorStore(store, seen, kNow + 30s).events.empty());
+}
+
+TEST_CASE("daemon versions: neighbours understand each other", "[operator][plan]") {
+  for (const char* version :
+       {"0.3.0", "0.3.9", "0.2.0", "0.4.7", "1.0.2", "", "dev", "0.3.0-rc1"}) {
+    CAPTURE(version);
+    REQUIRE(Understands("0.3.1", version));
+    REQUIRE(Understands(version, "0.3.1"));
+  }
+  for (const char* version : {"0.1.0", "0.5.0", "1.1.0", "2.0.0"}) {
+    CAPTURE(version);
+    REQUIRE_FALSE(Understands("0.3.1", version));
+    REQUIRE_FALSE(Understands(version, "0.3.1"));
+  }
+}
+
 TEST_CASE("schedule plan: many missed slots are caught up by one", "[operator][plan]") {
   const SchedulePlan plan = PlanSchedule(Hourly(), {}, kNow);
   REQUIRE(plan.create.size() == 1);
   REQUIRE(plan.create[0]["metadata"]["name"] == SlotName("hourly", At("2025-06-15T12:00:00Z")));
   REQUIRE(plan.create[0]["metadata"]["labels"][kScheduleLabel] == "schedule-uid");
+  // Else it would be another write.
+  REQUIRE(plan.create[0]["metadata"]["finalizers"] == nlohmann::json{kSnapshotFinalizer});
   REQUIRE(plan.status.missed_runs == 1);
   REQUIRE(plan.status.last_schedule == At("2025-06-15T12:00:00Z"));
   REQUIRE(plan.next_look == At("2025-06-15T13:00:00Z"));
@@ -179,6 +221,30 @@ TEST_CASE("vector store plan: what daemons say becomes conditions", "[operator][
   REQUIRE(PlanVectorStore(Store(), {}, kNow).status.pods.matched == 0);
 }
 
+TEST_CASE("operation plan: once begun, a daemon that is silent is asked again soon",
+          "[operator][plan]") {
+  StoreOperation operation;
+  operation.meta.created = kNow - 60s;
+  operation.spec.action.compact.emplace();
+  operation.spec.target = {"pod", "t/0"};
+  OperationObserved seen;
+  seen.vector_store = Store();
+  seen.pods_known = true;
+  seen.daemons = Fleet(1, 0).daemons;
+  seen.daemons[0].reachable = false;
+  const OperationPlanning before = PlanOperation(operation, seen, kNow);
+  REQUIRE(ReasonOf(before.status.conditions, "Succeeded") == "Planned");
+  REQUIRE(*before.next_look == kNow + 30s);
+  operation.status = before.status;
+  operation.status.plan.emplace();
+  operation.status.attempt = 1;
+  operation.status.start = kNow - 20s;
+  const OperationPlanning since = PlanOperation(operation, seen, kNow);
+  REQUIRE(ReasonOf(since.status.conditions, "Succeeded") == "Executing");
+  REQUIRE(*since.next_look == kNow + 1s);
+  REQUIRE(since.start.empty());
+}
+
 TEST_CASE("vector store plan: a repair is begun once the incident is written down",
           "[operator][plan]") {
   VectorStore store = Store();
@@ -272,6 +338,70 @@ TEST_CASE("repository plan: only what is empty and was never ours becomes ours",
   REQUIRE_FALSE(PlanRepository(repository, seen, kNow).make_identity);
 }
 
+TEST_CASE("repository plan: the snapshot that is read whole stays the same while others come",
+          "[operator][plan]") {
+  const WallTime slot = kNow;
+  using Seen = std::pair<std::chrono::seconds, const char*>;
+  const auto chosen = [&](const std::vector<Seen>& all) {
+    RepositoryListing listing;
+    ChoiceToVerify choice(slot);
+    for (const auto& [time, uid] : all) choice.Consider(slot + time, uid, "key", &listing);
+    return listing.chosen_uid;
+  };
+  REQUIRE(chosen({}).empty());
+  REQUIRE(chosen({{-20s, "a"}, {-10s, "b"}}) == "b");
+  REQUIRE(chosen({{10s, "c"}, {-20s, "a"}, {-10s, "b"}, {20s, "d"}}) == "b");
+  REQUIRE(chosen({{30s, "e"}, {10s, "c"}, {20s, "d"}}) == "c");  // none was there in time
+  REQUIRE(chosen({{-10s, "a"}, {-10s, "b"}}) == chosen({{-10s, "b"}, {-10s, "a"}}));
+}
+
+TEST_CASE("repository plan: one in S3 is read whole by URLs, and nothing else of it",
+          "[operator][plan]") {
+  SnapshotRepository repository;
+  repository.meta.uid = "repo-uid";
+  repository.meta.created = At("2025-06-15T10:30:00Z");
+  repository.spec.s3.emplace();
+  repository.spec.deep_verify_schedule = "0 * * * *";
+  repository.status.repository_id = "7a3f2f54-32c4-4c0e-b1fb-2f5cf3ee2f5b";
+  Set(&repository.status.conditions, {"Ready", Truth::kTrue, "Validated", ""}, kNow);
+  RepositoryObserved seen;
+  seen.listing.emplace();
+  seen.listing->chosen_uid = "snapshot-uid";
+  seen.listing->chosen_key = "snapshots/o/s/1.json";
+  DaemonView daemon;
+  daemon.pod_uid = "pod-uid";
+  daemon.reachable = true;
+  seen.daemons = {daemon};
+  const RepositoryPlan first = PlanRepository(repository, seen, kNow);
+  REQUIRE(first.start.size() == 1);
+  const nlohmann::json& body = first.start[0].body;
+  REQUIRE(body["grants"] == true);
+  REQUIRE(body["repositoryID"] == repository.status.repository_id);
+  REQUIRE(body["manifests"] == nlohmann::json{"snapshots/o/s/1.json"});
+  REQUIRE_FALSE(body.contains("repository"));
+  const Uuid uid = first.start[0].uid;
+  OperationView& operation = seen.daemons[0].operations[uid.ToString()];
+  operation.uid = uid.ToString();
+  operation.state = OperationState::kAwaitingGrants;
+  operation.wants = {{"GET", "snapshots/o/s/1.json"},
+                     {"GET", "chunks/ab/x"},
+                     {"GET", "snapshots/o/s/2.json"},
+                     {"PUT", "chunks/ab/y"},
+                     {"PUT", "snapshots/o/s/1.verified.json"}};
+  const RepositoryPlan second = PlanRepository(repository, seen, kNow);
+  REQUIRE(second.start.empty());
+  REQUIRE(second.grants.at(0).items.size() == 3);
+  repository.spec.access = AccessMode::kReadOnly;
+  REQUIRE(PlanRepository(repository, seen, kNow).grants.empty());
+  repository.spec.access = AccessMode::kReadWrite;
+  operation.state = OperationState::kSucceeded;
+  operation.result = {{"sound", true}};
+  const RepositoryPlan last = PlanRepository(repository, seen, kNow);
+  REQUIRE(last.status.deep_verify->result == "Sound");
+  REQUIRE(last.status.deep_verify->snapshot == "snapshot-uid");
+  REQUIRE(last.grants.empty());
+}
+
 TEST_CASE("cleanup plan: what two runs name and is old enough goes, within limits",
           "[operator][plan]") {
   StoreCleanupPolicy policy;
@@ -337,4 +467,40 @@ TEST_CASE("cleanup plan: a claim is stamped, and unstamped when it is used", "[o
   REQUIRE(PlanCleanup(policy, seen, kNow).remove.empty());
   seen.things = UnusedClaims(policy, {claim}, {});
   REQUIRE(PlanCleanup(policy, seen, kNow).annotate.empty());
+}
+
+TEST_CASE("daemon view: sizes and sequences are read from the text that a daemon sends",
+          "[operator][plan]") {
+  DaemonView daemon;
+  ReadStatus(json::ParseCold(R"({"sessionID":"s","quarantined":2})").value(), &daemon);
+  ReadStores(json::ParseCold(R"({"stores":[{"tenant":"t","database":"d","bytesOnDisk":487424,
+                                 "sequence":7,"damaged":false}]})")
+                 .value(),
+             &daemon);
+  REQUIRE(daemon.quarantined == 2);
+  REQUIRE(daemon.Store("t/d")->bytes == 487'424);
+  REQUIRE(daemon.Store("t/d")->sequence == 7);
+  REQUIRE(CountOf({{"count", -1}}, "count") == 0);
+  REQUIRE(CountOf({{"count", "many"}}, "count") == 0);
+}
+
+TEST_CASE("vector store: a size that hardly changed is not written again", "[operator][plan]") {
+  VectorStoreObserved seen;
+  seen.daemons.resize(1);
+  seen.daemons[0].reachable = true;
+  seen.daemons[0].stores.resize(1);
+  VectorStore store;
+  store.status.stores.bytes = 100'000'000;
+  const auto bytes_after = [&](uint64_t bytes) {
+    seen.daemons[0].stores[0].bytes = bytes;
+    return PlanVectorStore(store, seen, kNow).status.stores.bytes;
+  };
+  REQUIRE(bytes_after(104'000'000) == 100'000'000);
+  REQUIRE(bytes_after(106'000'000) == 106'000'000);
+  REQUIRE(bytes_after(0) == 0);
+  store.status.stores.bytes = 100'000;  // of small ones a file more or less
+  REQUIRE(bytes_after(900'000) == 100'000);
+  REQUIRE(bytes_after(2'000'000) == 2'000'000);
+  store.status.stores.bytes = 0;
+  REQUIRE(bytes_after(1) == 1);
 }

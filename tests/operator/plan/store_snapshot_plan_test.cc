@@ -94,6 +94,9 @@ TEST_CASE("snapshot plan: items are written down before anything is begun", "[op
   REQUIRE(c.Step().start.empty());
   c.Show(1, OperationState::kRunning).phase = "verifying";
   c.Step();
+  REQUIRE(c.Reason() == "Running");  // of what is soon over phases are not worth a write
+  c.now += std::chrono::seconds(20);
+  c.Step();
   REQUIRE(c.Reason() == "Verifying");
   c.Show(1, OperationState::kRunning).phase = "committing";
   c.Step();
@@ -108,6 +111,28 @@ TEST_CASE("snapshot plan: items are written down before anything is begun", "[op
   c.now += 1h;
   REQUIRE_FALSE(StatusPatch(c.snapshot.status, c.Step().status).has_value());
   REQUIRE(WriteFields(c.snapshot.status) == status);
+}
+
+TEST_CASE("snapshot plan: one store costs two writes, its beginning and its end",
+          "[operator][plan]") {
+  Case c;
+  int writes = 0;
+  const auto step = [&] {
+    const StoreSnapshotStatus before = c.snapshot.status;
+    writes += StatusPatch(before, c.Step().status).has_value() ? 1 : 0;
+    c.now += 1s;
+  };
+  step();
+  REQUIRE(writes == 1);
+  for (const OperationState state :
+       {OperationState::kPending, OperationState::kRunning, OperationState::kAwaitingGrants,
+        OperationState::kRunning, OperationState::kSucceeded}) {
+    step();
+    c.Show(1, state);
+    step();
+  }
+  REQUIRE(c.Reason() == "Completed");
+  REQUIRE(writes == 2);
 }
 
 TEST_CASE("snapshot plan: while something is missing it waits, in the end it times out",
@@ -158,8 +183,14 @@ TEST_CASE("snapshot plan: what cannot mend is rejected", "[operator][plan]") {
     c.snapshot.spec.store_names = {"t/other"};
     why = "NothingToTake";
   }
-  SECTION("too many") {
+  SECTION("too many for a piece") {
     for (int i = 0; i < 101; ++i)
+      c.seen.daemons[0].stores.push_back(StoreNamed("t/" + std::to_string(i), "x"));
+    c.snapshot.meta.owners = {{kApiVersion, "StoreSnapshot", "whole", "whole-uid", true}};
+    why = "TooManyStores";
+  }
+  SECTION("too many for all pieces") {
+    for (int i = 0; i < 10'100; ++i)
       c.seen.daemons[0].stores.push_back(StoreNamed("t/" + std::to_string(i), "x"));
     why = "TooManyStores";
   }
@@ -167,6 +198,29 @@ TEST_CASE("snapshot plan: what cannot mend is rejected", "[operator][plan]") {
   REQUIRE(c.Reason() == "Rejected");
   REQUIRE(c.Accepted() == why);
   REQUIRE(IsFalse(c.snapshot.status.conditions, "Verified"));
+}
+
+TEST_CASE("snapshot plan: no more stores are at work than may be", "[operator][plan]") {
+  Case c;
+  for (int i = 0; i < 9; ++i)
+    c.seen.daemons[0].stores.push_back(StoreNamed("t/" + std::to_string(i), "x"));
+  c.seen.transfers = 0;
+  c.Step();
+  REQUIRE(c.Reason() == kQueued);
+  REQUIRE(c.snapshot.status.items.empty());
+  c.seen.transfers = 3;
+  c.Step();
+  REQUIRE(c.Step().start.size() == 3);
+  REQUIRE(c.Step().start.size() == 3);    // the same ones, which the daemon does not show yet
+  c.Show(1, OperationState::kSucceeded);  // of t/a
+  c.Step();
+  c.Step();
+  int running = 0;
+  for (const SnapshotItem& each : c.snapshot.status.items) {
+    running += each.state == ItemState::kRunning ? 1 : 0;
+  }
+  REQUIRE(running == 3);
+  REQUIRE(c.snapshot.status.stores->total == 10);
 }
 
 TEST_CASE("snapshot plan: one at a time, the oldest first", "[operator][plan]") {
@@ -290,17 +344,24 @@ TEST_CASE("snapshot plan: only keys of a snapshot are granted, a manifest never 
           "[operator][plan]") {
   Case c;
   c.Run();
-  c.Show(1, OperationState::kAwaitingGrants).wants = {{"PUT", "chunks/ab/x"},
-                                                      {"PUT", "snapshots/vst-uid/s/1.json"},
-                                                      {"PUT", "snapshots/other/s/1.json"},
-                                                      {"DELETE", "chunks/ab/x"},
-                                                      {"PUT", "identity.json"},
-                                                      {"GET", "chunks/../identity.json"}};
+  c.Show(1, OperationState::kAwaitingGrants).wants = {
+      {"PUT", "chunks/ab/x"},
+      {"PUT", "snapshots/vst-uid/s/1.json"},
+      {"PUT", "snapshots/vst-uid/s/1.verified.json"},
+      {"GET", "repository.json"},
+      {"PUT", "repository.json"},
+      {"PUT", "snapshots/other/s/1.json"},
+      {"DELETE", "chunks/ab/x"},
+      {"PUT", "identity.json"},
+      {"GET", "chunks/../identity.json"}};
   const SnapshotPlan plan = c.Step();
   REQUIRE(plan.grants.size() == 1);
-  REQUIRE(plan.grants[0].items.size() == 2);
+  REQUIRE(plan.grants[0].items.size() == 4);
   REQUIRE_FALSE(plan.grants[0].items[0].if_absent);
   REQUIRE(plan.grants[0].items[1].if_absent);
+  REQUIRE_FALSE(plan.grants[0].items[2].if_absent);
+  REQUIRE(plan.grants[0].items[3].key == "repository.json");
+  REQUIRE(plan.grants[0].items[3].method == "GET");
 }
 
 TEST_CASE("snapshot plan: it expires, but not while it is the last, held or in use",
@@ -376,4 +437,19 @@ TEST_CASE("snapshot plan: a restore that waits for its end does not keep a delet
   restore.spec.action.restore->latest.emplace();
   c.seen.operations = {restore};
   REQUIRE(PlanSnapshotDeletion(c.snapshot, c.seen, c.now).release);
+}
+
+TEST_CASE("snapshot plan: a deletion that failed is asked for again under another uid",
+          "[operator][plan]") {
+  Case c;
+  c.snapshot.meta.deleted = c.now;
+  c.snapshot.status.items.emplace_back();
+  c.snapshot.status.items[0].pod_uid = "pod-uid";
+  c.snapshot.status.items[0].store_name = "t/a";
+  c.snapshot.status.items[0].attempt = 1;
+  const auto first = DeletionUids(c.snapshot, "s1", c.now);
+  REQUIRE(first.size() == 2);
+  REQUIRE(DeletionUids(c.snapshot, "s1", c.now + 599s) == first);
+  REQUIRE(DeletionUids(c.snapshot, "s1", c.now + 600s) != first);
+  REQUIRE(DeletionUids(c.snapshot, "s2", c.now) != first);
 }

@@ -160,10 +160,9 @@ void World::ReconcileSnapshot(const StoreSnapshot& snapshot) {
   seen.daemons = Views([&](const Daemon& daemon) {
     std::vector<Uuid> uids = OperationsOf(snapshot, daemon.pod_uid, View(daemon, {}).stores);
     if (!snapshot.meta.IsDeleting()) return uids;
-    for (const Uuid& uid : PossibleUids(snapshot)) {
+    for (const Uuid& uid : PossibleUids(snapshot)) uids.push_back(uid);
+    for (const Uuid& uid : DeletionUids(snapshot, std::to_string(daemon.session), now)) {
       uids.push_back(uid);
-      uids.push_back(OperationUid(
-          {snapshot.meta.uid, "delete", uid.ToString(), std::to_string(daemon.session)}));
     }
     return uids;
   });

@@ -1,6 +1,6 @@
-// Goal: a daemon without credentials takes a snapshot by URLs that are granted to it one by one.
-// Method: a server that keeps objects in memory; a loop that grants what the operation wants, as
-// the operator does.
+// Goal: a daemon without credentials takes a snapshot, and restores one, by URLs that are granted
+// to it one by one. Method: a server that keeps objects in memory; a loop that grants what the
+// operation wants, as the operator does.
 #include <catch2/catch.hpp>
 #include <thread>
 
@@ -83,12 +83,13 @@ TEST_CASE("granted snapshot: taken and verified by URLs alone, from a parent too
   machine.CreateDatabase("home");
   machine.Write("home", "a", 0, 40, "first");
   json body = {{"action", "snapshot"}, {"store", "default_tenant/home"}, {"grants", true}};
+  body["origin"] = "team/notes/notes-0";
   const json first = Operate(machine, bucket, body);
   CAPTURE(first.dump());
   REQUIRE(first["state"] == "Succeeded");
   REQUIRE(first["result"]["verified"] == true);
   const auto key = first["result"]["manifest"].get<std::string>();
-  REQUIRE(bucket.objects().contains(key));
+  REQUIRE(json::parse(bucket.objects().at(key))["origin"] == "team/notes/notes-0");
 
   body["parentKey"] = key;
   const json second = Operate(machine, bucket, body);
@@ -96,6 +97,100 @@ TEST_CASE("granted snapshot: taken and verified by URLs alone, from a parent too
   REQUIRE(second["state"] == "Succeeded");
   REQUIRE(second["result"]["newBytes"] == 0);
   REQUIRE(second["plan"]["parent"] == first["result"]["uid"]);
+}
+
+TEST_CASE("granted restore: a store comes back by URLs alone, from the snapshot that is named",
+          "[daemon][operations]") {
+  Bucket bucket;
+  Machine machine;
+  machine.Start();
+  machine.CreateDatabase("home");
+  machine.Write("home", "a", 0, 40, "first");
+  const auto then = machine.Read("home");
+  const json taken =
+      Operate(machine, bucket,
+              {{"action", "snapshot"}, {"store", "default_tenant/home"}, {"grants", true}});
+  REQUIRE(taken["state"] == "Succeeded");
+  machine.Write("home", "a", 40, 5, "later");
+  const json manifests = json::array({taken["result"]["manifest"]});
+  json body = {{"action", "restore"},
+               {"store", "default_tenant/home"},
+               {"grants", true},
+               {"manifests", manifests},
+               {"snapshot", taken["result"]["uid"]}};
+  body["dryRun"] = true;
+  const json plan = Operate(machine, bucket, body);
+  CAPTURE(plan.dump());
+  REQUIRE(plan["state"] == "Succeeded");
+  REQUIRE(plan["plan"]["verified"] == true);
+  REQUIRE(machine.Read("home") != then);
+
+  body.erase("dryRun");
+  const json restored = Operate(machine, bucket, body);
+  CAPTURE(restored.dump());
+  REQUIRE(restored["state"] == "Succeeded");
+  REQUIRE(machine.Read("home") == then);
+
+  const json checked = Operate(machine, bucket,
+                               {{"action", "snapshotVerify"},
+                                {"grants", true},
+                                {"manifests", manifests},
+                                {"snapshot", taken["result"]["uid"]}});
+  CAPTURE(checked.dump());
+  REQUIRE(checked["result"]["sound"] == true);
+
+  const json mended = Operate(machine, bucket,
+                              {{"action", "salvage"},
+                               {"store", "default_tenant/home"},
+                               {"grants", true},
+                               {"manifests", manifests}});
+  CAPTURE(mended.dump());
+  REQUIRE(mended["plan"]["snapshot"] == taken["result"]["uid"]);
+}
+
+TEST_CASE("granted restore of all: what is named comes back, and naming nothing restores nothing",
+          "[daemon][operations]") {
+  Bucket bucket;
+  Machine machine;
+  machine.Start();
+  machine.CreateDatabase("home");
+  machine.Write("home", "a", 0, 40, "first");
+  const auto then = machine.Read("home");
+  const json taken =
+      Operate(machine, bucket,
+              {{"action", "snapshot"}, {"store", "default_tenant/home"}, {"grants", true}});
+  json body = {
+      {"action", "restore"}, {"all", true}, {"grants", true}, {"manifests", json::array()}};
+  machine.Write("home", "a", 40, 5, "later");
+  const json none = Operate(machine, bucket, body);
+  CAPTURE(none.dump());
+  REQUIRE(none["state"] == "Succeeded");
+  REQUIRE(none["result"]["restored"].empty());
+  body["manifests"] = json::array({taken["result"]["manifest"]});
+  const json all = Operate(machine, bucket, body);
+  CAPTURE(all.dump());
+  REQUIRE(all["state"] == "Succeeded");
+  REQUIRE(machine.Read("home") == then);
+
+  // Who names two does not mean one.
+  std::string gone = taken["result"]["manifest"];
+  char& digit = gone[gone.size() - 6];  // the last one of its uid
+  digit = digit == '0' ? '1' : '0';
+  body["manifests"].push_back(gone);
+  const json less = Operate(machine, bucket, body);
+  CAPTURE(less.dump());
+  REQUIRE(less["state"] == "Failed");
+  REQUIRE(less["error"]["message"].get<std::string>().find(gone) != std::string::npos);
+}
+
+TEST_CASE("granted restore: keys that are no manifests are refused", "[daemon][operations]") {
+  Machine machine;
+  machine.Start();
+  const json body = {
+      {"action", "restore"}, {"all", true}, {"grants", true}, {"manifests", {"chunks/ab/cd"}}};
+  REQUIRE(machine.executor().Submit(Uuid::Random(), body.dump()).Is(Errc::kInvalidArgument));
+  const json both = {{"action", "restore"}, {"all", true}, {"grants", true}, {"repository", "r"}};
+  REQUIRE(machine.executor().Submit(Uuid::Random(), both.dump()).Is(Errc::kInvalidArgument));
 }
 
 TEST_CASE("granted snapshot: one that is cancelled while it waits ends", "[daemon][operations]") {
