@@ -7,12 +7,12 @@ TIME  ?= 0
 SEED  ?= $(shell date +%s)
 export SEED
 
-.PHONY: help deps build tests-built bench-built demo test e2e check bench bench-quick torture format clean
+.PHONY: help deps build image tests-built bench-built demo test browser e2e check bench bench-quick torture format clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-deps:  ## install what is missing (apt, pip, npm); quick when nothing is
+deps:  ## install what is missing (apt, pip, npm, go); quick when nothing is
 	@scripts/deps.sh
 
 build/build.ninja: | deps
@@ -21,11 +21,15 @@ build/build.ninja: | deps
 build: deps build/build.ninja  ## build/bin/pannierd and build/bin/pannierctl (release, with symbols)
 	@$(STEP) build ninja -C build pannierd pannierctl
 
+image: deps build/build.ninja  ## container images as OCI archives in build/images, without a builder
+	@$(STEP) build ninja -C build pannierd pannierctl pannier-operator
+	@images/make.py
+
 tests-built: deps build/build.ninja
 	@$(STEP) build ninja -C build
 
 bench-built: deps build/build.ninja
-	@$(STEP) build ninja -C build pannierd pannier_bench
+	@$(STEP) build ninja -C build pannierd pannier-operator pannier_bench
 
 demo: build  ## the main job on real input, in a folder of its own
 	@$(VENV)/bin/python scripts/demo.py
@@ -33,19 +37,23 @@ demo: build  ## the main job on real input, in a folder of its own
 test: tests-built  ## every test that needs no cluster
 	@scripts/test.sh
 
-e2e: tests-built  ## tests against a real Kubernetes API server, which the first run builds
+browser: build  ## try the Streamlit and FastAPI examples in a headless Chromium, which it installs
+	@scripts/deps.sh --browser
+	@$(STEP) browser $(VENV)/bin/python tests/browser/run.py
+
+e2e: tests-built  ## tests against a real Kubernetes: its API server, and a node with pods; the first run builds them
 	@scripts/e2e.sh
 
 check: tests-built  ## format, lint, clang, sanitizers, fuzzing, Chroma's whole suite
 	@scripts/check.sh
 
-bench: bench-built  ## measure against Chroma's real server; writes docs/benchmarks.md
+bench: bench-built  ## measure beside Chroma and ten other stores; writes docs/benchmarks.md
 	@$(VENV)/bin/python tests/bench/run_bench.py
 
 bench-quick: bench-built  ## the same in two minutes, printed only
 	@$(VENV)/bin/python tests/bench/run_bench.py --quick
 
-torture: tests-built  ## long random runs: crashes, kills, damage; TIME=seconds, SEED=n
+torture: tests-built bench-built  ## long random runs: crashes, kills, damage; TIME=seconds, SEED=n
 	@scripts/torture.sh $(TIME)
 
 format:  ## clang-format all C++ and write the generated pages of docs/

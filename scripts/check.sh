@@ -4,13 +4,14 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 : "${SEED:=$(date +%s)}"
+export PANNIER_SEED=$SEED # of the C++ tests
 : "${FUZZ_SECONDS:=20}"
 
 venv="${PANNIER_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/pannier/venv}"
 python=$venv/bin/python
 step=scripts/step.sh
-steps=(format shellcheck asan-build tidy asan asan-flips fuzz tsan-build tsan metrics metrics-page crds-page chroma-socket
-  chroma-tcp)
+steps=(format shellcheck asan-build tidy asan asan-flips fuzz tsan-build tsan metrics metrics-page crds-page chart alerts images
+  chroma-socket chroma-tcp)
 for name in "${steps[@]}"; do rm -f "build/log/$name.count"; done
 
 # Sources that git knows or would know: nobody's build directories.
@@ -27,20 +28,13 @@ build_with() {
   local dir=$1 target=$2
   shift
   shift
-  cmake -S . -B "$dir" -G Ninja -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_C_COMPILER=clang-14 "$@" &&
+  cmake -S . -B "$dir" -G Ninja -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_C_COMPILER=clang-14 -DPANNIER_PCH=ON "$@" &&
     ninja -C "$dir" "$target" && echo "$dir: $target built without warnings"
 }
 check_tidy() {
   local files
   mapfile -t files < <(sources 'lib/*.cc' 'daemon/*.cc' 'operator/*.cc' 'cli/*.cc')
-  run-clang-tidy-14 -quiet -j2 -p build/check-asan "${files[@]/#/$PWD/}" 2>/dev/null |
-    grep -vE '^clang-tidy-14 |^$' >build/log/tidy.findings
-  if grep -qE '(warning|error):' build/log/tidy.findings; then
-    cat build/log/tidy.findings
-    echo "tidy: $(grep -cE '(warning|error):' build/log/tidy.findings) findings"
-    return 1
-  fi
-  echo "tidy: ${#files[@]} files, clean"
+  scripts/tidy.py build/check-asan "${files[@]}"
 }
 # ThreadSanitizer wants addresses where it expects them.
 run_tsan() {
@@ -90,6 +84,9 @@ $step tsan bash -c run_tsan
 $step metrics "$python" tests/metrics/check_metrics.py
 $step metrics-page "$python" scripts/metrics_reference.py --check
 $step crds-page "$python" scripts/crd_reference.py --check
+$step chart "$python" tests/chart/chart_test.py
+$step alerts "$python" tests/monitoring/alerts_test.py
+$step images "$python" tests/images/image_test.py
 # Two servers and two clients keep both cores busy. What `make test` runs over the socket is run
 # over TCP here; the property tests over TCP are in `make torture`.
 $step chroma-socket bash -c 'run_suite socket property' &

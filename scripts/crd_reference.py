@@ -4,10 +4,10 @@
 With --check: exit 1 when the page is not what would be written.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
+import generated
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,18 +88,7 @@ def page() -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    options = parser.parse_args()
-    wanted = page()
-    if not options.check:
-        PAGE.write_text(wanted)
-    elif not PAGE.exists() or PAGE.read_text() != wanted:
-        print("docs/crds.md is not current; run scripts/crd_reference.py")
-        return 1
-    print("docs/crds.md is current: 1 passed, 0 failed")
-    return 0
+    return generated.main(__doc__, "docs/crds.md is", lambda: {PAGE: page()})
 
 
 if __name__ == "__main__":

@@ -4,19 +4,52 @@
 #
 #   scripts/deps.sh           all of it
 #   scripts/deps.sh --list    what it would install and why
+#   scripts/deps.sh --build   only what compiling needs
+#   scripts/deps.sh --node    only what a Kubernetes node of the tests needs (`make e2e`)
+#   scripts/deps.sh --browser only what trying the examples in a browser needs (`make browser`)
 #   PANNIER_VENV=DIR          where the Python environment goes (default: in the user's cache)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # package  why
 packages() {
+  case $wanted in
+    build) build_packages ;;
+    node) node_packages ;;
+    browser) browser_packages ;;
+    all)
+      build_packages
+      test_packages
+      ;;
+  esac
+}
+
+node_packages() {
+  cat <<'LIST'
+containerd                   runs pods
+runc                         runs containers
+containernetworking-plugins  gives pods their network
+nftables                     Services (kube-proxy)
+iproute2                     the bridge of the pods
+busybox-static               what pods of the tests run
+LIST
+}
+
+browser_packages() {
+  cat <<'LIST'
+chromium                     shows the examples of the Python package
+fonts-dejavu-core            its letters
+python3-venv                 Python of the examples and the tests
+LIST
+}
+
+build_packages() {
   cat <<'LIST'
 cmake                        builds
 ninja-build                  builds
 make                         the verbs
 g++                          the compiler of releases
 pkg-config                   finds libraries for CMake
-ccache                       makes the second build quick
 git                          versions in build info and in benchmarks
 libcpp-httplib-dev           parses HTTP
 libssl-dev                   TLS and SHA-256 (cpp-httplib and we)
@@ -34,6 +67,14 @@ libhowardhinnant-date-dev    time zones
 prometheus-cpp-dev           metrics
 libcli11-dev                 command lines
 libfmt-dev                   formats text
+ca-certificates              authorities of TLS, which images get too
+tzdata                       time zones, which the operator's image gets too
+LIST
+}
+
+test_packages() {
+  cat <<'LIST'
+ccache                       makes the second build quick
 catch2                       C++ tests
 clang-14                     the second compiler, sanitizers, fuzzing
 libclang-rt-14-dev           sanitizer and fuzzing run-time of clang
@@ -47,7 +88,7 @@ python3-venv                 Python tests and the demo
 openssl                      certificates of tests
 LIST
   # The S3 server of the tests is built by Go; one from elsewhere will do.
-  command -v go >/dev/null || echo "golang-go                    builds the S3 server and the API server of the tests"
+  command -v go >/dev/null || echo "golang-go                    builds Helm, the S3 server and the API server of the tests"
   # Chroma's JavaScript client needs Node; one from elsewhere will do.
   command -v node >/dev/null || echo "nodejs                       tests of the JavaScript client"
   command -v npm >/dev/null || echo "npm                          tests of the JavaScript client"
@@ -56,7 +97,9 @@ LIST
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/pannier"
 venv="${PANNIER_VENV:-$cache/venv}"
 requirements=scripts/requirements.txt
+browser_requirements=scripts/requirements-browser.txt
 versitygw=v1.8.0
+helm=v3.19.5
 
 say() { printf 'deps: %s\n' "$*"; }
 fail() {
@@ -64,10 +107,17 @@ fail() {
   exit 1
 }
 
+wanted=all
+case "${1:-}" in
+  --build) wanted=build ;;
+  --node) wanted=node ;;
+  --browser) wanted=browser ;;
+esac
 if [[ "${1:-}" == --list ]]; then
   packages
   echo "Python packages: $requirements, into $venv"
-  echo "Go program: versitygw $versitygw, the S3 server of the tests, into $cache/bin"
+  echo "Go programs: versitygw $versitygw, the S3 server of the tests, into $cache/bin"
+  echo "             helm $helm, which checks charts/, into $cache/bin"
   echo "JavaScript packages: clients/js/package-lock.json, into $cache/npm"
   exit 0
 fi
@@ -130,17 +180,31 @@ install_python() {
   printf '%s' "$want" >"$venv/pannier-stamp"
 }
 
-install_s3_server() {
-  local go log="$cache/go.log" stamp="$cache/bin/versitygw-stamp"
-  [[ -x $cache/bin/versitygw && -e $stamp && $(<"$stamp") == "$versitygw" ]] && return 0
-  say "building the S3 server of the tests into $cache/bin: versitygw $versitygw (minutes, once)"
+install_browser_python() {
+  local want have="" stamp=$venv/pannier-browser-stamp
+  want="$(cat "$requirements" "$browser_requirements" | sha256sum)"
+  [[ -e $stamp ]] && have=$(<"$stamp")
+  [[ "$want" == "$have" ]] && return 0
+  say "installing Python packages into $venv: Streamlit, and Playwright to drive the browser"
+  "$venv/bin/python" -m pip install --quiet --constraint "$requirements" \
+    --requirement "$browser_requirements" >"$cache/pip.log" 2>&1 ||
+    fail "pip failed: $(tail -n 5 "$cache/pip.log")" "see $cache/pip.log"
+  printf '%s' "$want" >"$stamp"
+}
+
+# install_go_program NAME VERSION PACKAGE WHAT: into the cache, unless that version is there.
+install_go_program() {
+  local name=$1 version=$2 package=$3 what=$4
+  local go log="$cache/go.log" stamp="$cache/bin/$name-stamp"
+  [[ -x $cache/bin/$name && -e $stamp && $(<"$stamp") == "$version" ]] && return 0
+  say "building $what into $cache/bin: $name $version (minutes, once)"
   mkdir -p "$cache/bin"
   if ! go=$(scripts/find_go.sh 2>"$log") ||
     ! GOBIN="$cache/bin" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false GOROOT='' \
-      "$go" install "github.com/versity/versitygw/cmd/versitygw@$versitygw" >>"$log" 2>&1; then
+      "$go" install "$package@$version" >>"$log" 2>&1; then
     fail "go failed: $(tail -n 5 "$log")" "see $log; check the network and 'go env GOPROXY'"
   fi
-  printf '%s' "$versitygw" >"$stamp"
+  printf '%s' "$version" >"$stamp"
 }
 
 install_javascript() {
@@ -153,6 +217,13 @@ mkdir -p "$cache"
 exec 9>"$cache/deps.lock"
 flock 9 # two runs at once wait for each other
 install_packages
+if [[ $wanted == browser ]]; then
+  install_python
+  install_browser_python
+fi
+[[ $wanted == all ]] || exit 0
 install_python
-install_s3_server
+install_go_program versitygw "$versitygw" github.com/versity/versitygw/cmd/versitygw \
+  "the S3 server of the tests"
+install_go_program helm "$helm" helm.sh/helm/v3/cmd/helm "Helm, which checks charts/"
 install_javascript
