@@ -75,9 +75,7 @@ class VectorIndex::Impl {
   Status Save(Sequence at, ByteSink& sink) const;
   Status Load(Sequence at, ByteSource& source);
   bool WantsFloats() const;
-  bool HasFloats() const {
-    return has_floats_.load(std::memory_order_relaxed) || Pin()->rows->loaded() == 0;
-  }
+  bool HasFloats() const { return has_floats_.load(std::memory_order_acquire); }
 
  private:
   std::shared_ptr<VectorRows> FreshRows() const {
@@ -87,8 +85,8 @@ class VectorIndex::Impl {
                            std::stop_token stop) const;
 
   const Options options_;
-  // That every loaded row which is alive has its floats: asked every second, and never undone.
-  mutable std::atomic<bool> has_floats_{false};
+  // That every loaded row which is alive has its floats; false from a Load() until a look finds so.
+  mutable std::atomic<bool> has_floats_{true};
   std::shared_ptr<VectorRows> writer_rows_;  // the writer's; the same as rows_
 
   mutable Mutex mutex_;  // held for copies of pointers only, and for the renumbering of a graph
@@ -141,14 +139,14 @@ bool VectorIndex::Impl::Compact() {
 
 // Visible rows that were loaded and have no floats yet.
 bool VectorIndex::Impl::WantsFloats() const {
+  if (HasFloats()) return false;
   const std::shared_ptr<View::Pinned> now = Pin();
   const VectorRows& rows = *now->rows;
-  if (rows.loaded() == 0 || has_floats_.load(std::memory_order_relaxed)) return false;
   const VersionedRows::Look look = rows.versions().Last();
   for (uint32_t row = 0; row < rows.loaded(); ++row) {
     if (!rows.HasFloats(row) && rows.versions().Visible(look, row)) return true;
   }
-  has_floats_.store(true, std::memory_order_relaxed);  // rows only die
+  has_floats_.store(true, std::memory_order_release);  // rows only die
   return false;
 }
 
@@ -167,6 +165,7 @@ Status VectorIndex::Impl::Save(Sequence at, ByteSink& sink) const {
 }
 
 Status VectorIndex::Impl::Load(Sequence at, ByteSource& source) {
+  has_floats_.store(false, std::memory_order_release);
   TRY(writer_rows_->Load(at, source));
   writer_rows_->versions().Commit(at);
   const uint32_t rows = writer_rows_->versions().Last().end;

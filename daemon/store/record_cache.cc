@@ -16,20 +16,25 @@ uint32_t LengthOf(std::optional<std::string_view> text) {
   return text ? static_cast<uint32_t>(text->size()) : kNone;
 }
 
-}  // namespace
-
 // In front of the texts, which follow one another.
-struct RecordCache::Record::Head {
+struct Head {
   RecordNumber number;
   uint32_t id, metadata, uri, document;  // lengths; kNone: null
 };
 
+// Of a record as it is kept: its head and its texts.
+size_t BlockBytes(const Row& row) {
+  size_t bytes = sizeof(Head) + row.id.size();
+  for (const auto& text : {row.metadata, row.uri, row.document}) bytes += text ? text->size() : 0;
+  return bytes;
+}
+
+}  // namespace
+
 RecordCache::Record::Record(const Row& row) {
   const Head head{row.number, LengthOf(row.id), LengthOf(row.metadata), LengthOf(row.uri),
                   LengthOf(row.document)};
-  size_t size = sizeof(head) + row.id.size();
-  for (const auto& text : {row.metadata, row.uri, row.document}) size += text ? text->size() : 0;
-  const auto bytes = std::make_shared_for_overwrite<char[]>(size);
+  const auto bytes = std::make_shared_for_overwrite<char[]>(BlockBytes(row));
   std::memcpy(bytes.get(), &head, sizeof(head));
   char* end = bytes.get() + sizeof(head);
   for (const auto& text : {std::optional(row.id), row.metadata, row.uri, row.document}) {
@@ -56,19 +61,10 @@ Row RecordCache::Record::row() const {
   return row;
 }
 
-uint64_t RecordCache::Record::size() const {
-  const Row whole = row();
-  uint64_t size = sizeof(Head) + whole.id.size();
-  for (const auto& text : {whole.metadata, whole.uri, whole.document}) {
-    size += text ? text->size() : 0;
-  }
-  return size;
-}
-
-uint64_t RecordCache::BytesOf(const Record& record) {
+uint64_t RecordCache::BytesOf(const Row& row) {
   // The block's own head and count, a list's node, a map's node and place.
   constexpr uint64_t kToFind = 48 + 64 + 40;
-  return record.size() + kToFind;
+  return BlockBytes(row) + kToFind;
 }
 
 RecordCache::Record RecordCache::Find(RecordNumber number, index::Sequence at) {
@@ -81,15 +77,15 @@ RecordCache::Record RecordCache::Find(RecordNumber number, index::Sequence at) {
 }
 
 void RecordCache::TakeOut(Entries::iterator entry, Entries* gone) {
-  bytes_ -= BytesOf(entry->record);
+  bytes_ -= BytesOf(entry->record.row());
   by_number_.erase(entry->number);
   gone->splice(gone->end(), entries_, entry);
 }
 
 void RecordCache::Keep(const Row& row, index::Sequence at, uint64_t bytes_max) {
-  Record record(row);
-  const uint64_t bytes = BytesOf(record);
+  const uint64_t bytes = BytesOf(row);
   if (bytes > std::min(kRecordBytesMax, bytes_max)) return;
+  Record record(row);
   Entries gone;
   MutexLock lock(mutex_);
   if (at < changed_at_ || by_number_.contains(row.number)) return;

@@ -30,10 +30,8 @@ class RecordCache {
     explicit Record(const Row& row);
     explicit operator bool() const { return bytes_ != nullptr; }
     Row row() const;  // without its vector; views into this
-    uint64_t size() const;
 
    private:
-    struct Head;
     std::shared_ptr<const char[]> bytes_;
   };
 
@@ -55,7 +53,7 @@ class RecordCache {
     Record record;
   };
   using Entries = std::list<Entry>;  // most recently found first
-  static uint64_t BytesOf(const Record& record);
+  static uint64_t BytesOf(const Row& row);
   // Moves it to `gone`, which ends outside the lock.
   void TakeOut(Entries::iterator entry, Entries* gone) REQUIRES(mutex_);
 
