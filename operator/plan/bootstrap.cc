@@ -143,12 +143,7 @@ std::string LastFailure(const VectorStore& store, const DaemonView& daemon) {
 nlohmann::json BootstrapBody(const VectorStoreObserved& seen,
                              const std::vector<std::string>& manifests) {
   nlohmann::json body = {{"action", "restore"}, {"all", true}, {"manifests", manifests}};
-  if (seen.repository->spec.s3) {
-    body["grants"] = true;
-    body["repositoryID"] = seen.repository->status.repository_id;
-  } else {
-    body["repository"] = seen.repository->meta.name;
-  }
+  NameRepository(*seen.repository, seen.repository->status.repository_id, &body);
   return body;
 }
 

@@ -43,4 +43,14 @@ std::optional<DaemonGrant> GrantFor(const std::string& pod_uid, const Uuid& uid,
   return grant;
 }
 
+void NameRepository(const SnapshotRepository& repository, const std::string& id,
+                    nlohmann::json* body) {
+  if (!repository.spec.s3) {
+    (*body)["repository"] = repository.meta.name;
+    return;
+  }
+  (*body)["grants"] = true;
+  (*body)["repositoryID"] = id;
+}
+
 }  // namespace pannier::control

@@ -2,12 +2,14 @@
 // what is granted here is all that it can do to a repository. Threads: pure functions.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
 
 #include "operator/plan/daemon_view.h"
 #include "operator/plan/plan.h"
+#include "operator/resource/snapshot_repository.h"
 
 namespace pannier::control {
 
@@ -23,5 +25,10 @@ struct GrantRule {
 // Of what `operation` wants; nothing when it may get none of it.
 std::optional<DaemonGrant> GrantFor(const std::string& pod_uid, const Uuid& uid,
                                     const OperationView& operation, const GrantRule& rule);
+
+// Tells a daemon, in the body of its operation, which repository to work with: one on a volume by
+// its name; one in S3 by its identity `id`, since a daemon reaches it by granted URLs only.
+void NameRepository(const SnapshotRepository& repository, const std::string& id,
+                    nlohmann::json* body);
 
 }  // namespace pannier::control

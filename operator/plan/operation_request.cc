@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/core/time_text.h"
+#include "operator/plan/grants.h"
 #include "operator/plan/snapshot_pieces.h"
 #include "operator/resource/text.h"
 
@@ -51,13 +52,8 @@ bool IsInS3(const OperationObserved& seen) {
 // repository that was never reached there is none.
 void AddRepository(const StoreOperation& operation, const OperationObserved& seen, Json* body) {
   if (!seen.repository || seen.repository->status.repository_id.empty()) return;
-  if (!IsInS3(seen)) {
-    (*body)["repository"] = seen.repository->meta.name;
-    return;
-  }
-  (*body)["grants"] = true;
-  (*body)["repositoryID"] = seen.repository->status.repository_id;
-  (*body)["manifests"] = ManifestsFor(operation, seen);
+  NameRepository(*seen.repository, seen.repository->status.repository_id, body);
+  if (IsInS3(seen)) (*body)["manifests"] = ManifestsFor(operation, seen);
 }
 
 void ChooseSnapshot(const StoreOperation& operation, const OperationObserved& seen, Json* body) {

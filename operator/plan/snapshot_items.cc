@@ -125,12 +125,8 @@ class Follower {
     if (daemon.admin_api >= contract::kAdminApiWithOrigin) {
       body["origin"] = OriginOf(seen_.vector_store->meta, item.pod_name);
     }
-    if (!seen_.repository->spec.s3) {
-      body["repository"] = seen_.repository->meta.name;
-      return body;
-    }
-    body["grants"] = true;
-    body["repositoryID"] = seen_.repository->status.repository_id;
+    NameRepository(*seen_.repository, seen_.repository->status.repository_id, &body);
+    if (!seen_.repository->spec.s3) return body;
     body["owner"] = seen_.vector_store->meta.uid;
     const std::string parent =
         ParentOf(item, seen_.repository->status.repository_id, seen_.siblings);

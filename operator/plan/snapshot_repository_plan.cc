@@ -143,13 +143,10 @@ class Planner {
                            {"snapshot", seen_.listing->chosen_uid},
                            {"timeoutSeconds", kVerifyMax.count()},
                            {"level", "Deep"}};
+    NameRepository(repository_, plan_.status.repository_id, &body);
     if (repository_.spec.s3) {
-      body["grants"] = true;
-      body["repositoryID"] = plan_.status.repository_id;
       body["manifests"] = {seen_.listing->chosen_key};
       plan_.LookAt(now_ + kPollGrants);
-    } else {
-      body["repository"] = repository_.meta.name;
     }
     plan_.start.push_back({free->pod_uid, uid, std::move(body)});
   }

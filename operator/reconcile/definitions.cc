@@ -15,8 +15,9 @@ constexpr const char* kPath = "/openapi/v3/apis/pannier.dev/v1alpha1";
 constexpr size_t kNamedMax = 8;
 
 const Json* MemberOf(const Json& object, const std::string& name) {
-  const auto found = object.is_object() ? object.find(name) : object.end();
-  return object.is_object() && found != object.end() ? &*found : nullptr;
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(name);
+  return found == object.end() ? nullptr : &*found;
 }
 
 void Compare(const nlohmann::ordered_json& wanted, const Json& served, const std::string& path,

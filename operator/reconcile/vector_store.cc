@@ -11,26 +11,15 @@ namespace {
 
 constexpr const char* kNoCertificate = "NoCertificate";
 constexpr std::chrono::seconds kNoCertificateLook{10};
-constexpr size_t kAskedMax = 3;
-
-// Of a volume: as a daemon tells that has it mounted.
-Result<RepositoryInventory> InventoryOfVolume(Context& context, const VectorStoreObserved& seen,
-                                              const Pass& pass, const ClaimRule& rule) {
-  Error last = Unavailable("no daemon answers that has it mounted");
-  size_t asked = 0;
-  for (const DaemonAddress& each : Answering(pass.daemons, seen.daemons)) {
-    if (asked++ == kAskedMax) break;
-    const auto answer = context.daemons.Snapshots(each, seen.repository->meta.name);
-    if (answer.ok()) return InventoryOf(*answer, rule);
-    last = answer.error();
-  }
-  return last;
-}
 
 Result<RepositoryInventory> TakeInventory(Context& context, const VectorStore& store,
                                           const VectorStoreObserved& seen, const Pass& pass) {
   const ClaimRule rule = ClaimRuleOf(store.meta);
-  if (!seen.repository->spec.s3) return InventoryOfVolume(context, seen, pass, rule);
+  if (!seen.repository->spec.s3) {
+    return InventoryOf(TRY(SnapshotsOfVolume(context.daemons, pass.daemons, seen.daemons,
+                                             seen.repository->meta.name)),
+                       rule);
+  }
   const RepositorySecrets secrets = TRY(context.secrets.Of(*seen.repository));
   return context.s3.Inventory(*seen.repository, secrets, rule);
 }

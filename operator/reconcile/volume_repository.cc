@@ -110,25 +110,34 @@ RepositoryInventory InventoryOf(const Json& answer, const ClaimRule& rule) {
   return inventory;
 }
 
+Result<Json> SnapshotsOfVolume(DaemonCalls& calls, const std::vector<DaemonAddress>& daemons,
+                               const std::vector<DaemonView>& views,
+                               const std::string& repository) {
+  Error last = Unavailable("no daemon answers that has it mounted");
+  size_t asked = 0;
+  for (const DaemonAddress& daemon : Answering(daemons, views)) {
+    if (asked++ == kAskedMax) break;
+    Result<Json> answer = calls.Snapshots(daemon, repository);
+    if (answer.ok()) return answer;
+    last = answer.error();
+  }
+  return last;
+}
+
 std::optional<std::map<std::string, std::string>> FindInVolume(
     DaemonCalls& calls, const std::vector<DaemonAddress>& daemons,
     const std::vector<DaemonView>& views, const std::string& repository,
     const std::vector<Uuid>& uids) {
+  const Result<Json> answer = SnapshotsOfVolume(calls, daemons, views, repository);
+  if (!answer.ok()) return std::nullopt;
   std::set<std::string> wanted;
   for (const Uuid& uid : uids) wanted.insert(uid.ToString());
-  size_t asked = 0;
-  for (const DaemonAddress& daemon : Answering(daemons, views)) {
-    if (asked++ == kAskedMax) break;
-    const Result<Json> answer = calls.Snapshots(daemon, repository);
-    if (!answer.ok()) continue;
-    std::map<std::string, std::string> found;
-    for (const Json& each : ListAt(*answer, "snapshots")) {
-      const std::string uid = TextAt(each, "/uid");
-      if (wanted.count(uid) != 0) found[uid] = TextAt(each, "/key");
-    }
-    return found;
+  std::map<std::string, std::string> found;
+  for (const Json& each : ListAt(*answer, "snapshots")) {
+    const std::string uid = TextAt(each, "/uid");
+    if (wanted.count(uid) != 0) found[uid] = TextAt(each, "/key");
   }
-  return std::nullopt;
+  return found;
 }
 
 }  // namespace pannier::control

@@ -31,6 +31,12 @@ RepositoryListing ListingOf(const nlohmann::json& answer, WallTime slot);
 // From the same answer, the newest 5,000: of the VectorStore of this rule.
 RepositoryInventory InventoryOf(const nlohmann::json& answer, const ClaimRule& rule);
 
+// The answer of GET repositories/{name}/snapshots of one daemon; at most three are asked.
+Result<nlohmann::json> SnapshotsOfVolume(DaemonCalls& calls,
+                                         const std::vector<DaemonAddress>& daemons,
+                                         const std::vector<DaemonView>& views,
+                                         const std::string& repository);
+
 // The keys of these snapshots, by uid; nothing when no daemon tells.
 std::optional<std::map<std::string, std::string>> FindInVolume(
     DaemonCalls& calls, const std::vector<DaemonAddress>& daemons,

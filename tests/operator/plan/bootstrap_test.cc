@@ -5,51 +5,17 @@
 
 #include <catch2/catch.hpp>
 
-#include "lib/core/time_text.h"
 #include "operator/resource/names.h"
+#include "tests/operator/plan/snapshots_in_s3.h"
 
 using namespace pannier;
 using namespace pannier::control;
+using namespace pannier::test;
 using namespace std::chrono_literals;
 
 namespace {
 
-const WallTime kNow = *ParseTime("2025-06-15T12:00:30Z");
-constexpr const char* kFolder = "snapshots/11111111-1111-4111-8111-111111111111/";
-
-std::string ManifestKey(int number) {
-  const std::string uid = "22222222-2222-4222-8222-00000000000" + std::to_string(number);
-  return kFolder + ("33333333-3333-4333-8333-333333333333/0000000000000000000" +
-                    std::to_string(number) + "-" + uid + ".json");
-}
-
-StoreSnapshot Snapshot(int number, const std::string& pod, const std::string& store) {
-  StoreSnapshot snapshot;
-  snapshot.meta.name = "s" + std::to_string(number);
-  snapshot.meta.uid = snapshot.meta.name;
-  snapshot.status.start = kNow - 100h + std::chrono::hours(number);
-  snapshot.status.repository_id = "repository";
-  SnapshotItem item;
-  item.pod_name = pod;
-  item.store_name = store;
-  item.state = ItemState::kSucceeded;
-  item.verified = true;
-  item.manifest_key = ManifestKey(number);
-  item.snapshot_uid = "22222222-2222-4222-8222-00000000000" + std::to_string(number);
-  snapshot.status.items = {item};
-  Set(&snapshot.status.conditions, {"Succeeded", Truth::kTrue, kCompleted, ""}, kNow);
-  Set(&snapshot.status.conditions, {"Verified", Truth::kTrue, "Sound", ""}, kNow);
-  return snapshot;
-}
-
-SnapshotRepository InS3() {
-  SnapshotRepository repository;
-  repository.meta.name = "backups";
-  repository.spec.s3.emplace();
-  repository.status.repository_id = "repository";
-  Set(&repository.status.conditions, {"Ready", Truth::kTrue, "Validated", ""}, kNow);
-  return repository;
-}
+const WallTime kNow = SomeNoon();
 
 DaemonView Daemon(const std::string& pod) {
   DaemonView daemon;
@@ -108,8 +74,8 @@ TEST_CASE("bootstrap: a daemon that waits gets the newest of each store, or lear
   REQUIRE(world.Plan().start.empty());  // it serves already
   world.seen.daemons[0].awaiting_bootstrap = true;
   REQUIRE(world.Told() == Keys({}));
-  world.seen.snapshots = {Snapshot(1, "notes-0", "t/a"), Snapshot(2, "notes-0", "t/a"),
-                          Snapshot(3, "notes-1", "t/a"), Snapshot(4, "notes-0", "t/b")};
+  world.seen.snapshots = {TakenSnapshot(1, "notes-0", "t/a"), TakenSnapshot(2, "notes-0", "t/a"),
+                          TakenSnapshot(3, "notes-1", "t/a"), TakenSnapshot(4, "notes-0", "t/b")};
   REQUIRE(world.Told() == Keys({2, 4}));
   // A pod of a name that never was begins with the newest of any.
   world.seen.daemons[0].pod_name = "notes-9";
@@ -128,10 +94,10 @@ TEST_CASE("bootstrap: in a new cluster the repository alone tells what there is"
   REQUIRE(world.Told() == Keys({2}));
   // Another pod of the new cluster was snapshotted since: that does not make it this one's.
   world.seen.daemons[0].pod_name = "notes-0";
-  world.seen.snapshots = {Snapshot(9, "notes-1", "t/a")};
+  world.seen.snapshots = {TakenSnapshot(9, "notes-1", "t/a")};
   REQUIRE(world.Told() == Keys({1}));
   // What is being deleted is not begun with, whoever lists it.
-  world.seen.snapshots = {Snapshot(1, "notes-0", "t/a")};
+  world.seen.snapshots = {TakenSnapshot(1, "notes-0", "t/a")};
   world.seen.snapshots[0].meta.deleted = kNow;
   REQUIRE(world.Told() == Keys({2}));
 }
@@ -165,7 +131,7 @@ TEST_CASE(
     REQUIRE(world.Told() != nlohmann::json());
   }
   SECTION("it has others") {
-    world.seen.snapshots = {Snapshot(2, "notes-0", "t/a")};
+    world.seen.snapshots = {TakenSnapshot(2, "notes-0", "t/a")};
     REQUIRE(world.Told() == Keys({2}));
   }
 }
@@ -193,7 +159,7 @@ TEST_CASE("bootstrap: nothing is begun while it is not known what there is", "[o
     why = "no answer";
   }
   SECTION("a manifest cannot be understood") {
-    world.seen.snapshots = {Snapshot(2, "notes-0", "t/a")};
+    world.seen.snapshots = {TakenSnapshot(2, "notes-0", "t/a")};
     world.seen.inventory->unreadable = {ManifestKey(1)};
     why = ManifestKey(1);
   }

@@ -5,24 +5,18 @@
 
 #include <catch2/catch.hpp>
 
-#include "lib/core/time_text.h"
 #include "operator/plan/operation_request.h"
 #include "operator/plan/store_operation_plan.h"
+#include "tests/operator/plan/snapshots_in_s3.h"
 
 using namespace pannier;
 using namespace pannier::control;
+using namespace pannier::test;
 using namespace std::chrono_literals;
 
 namespace {
 
-const WallTime kNow = *ParseTime("2025-06-15T12:00:30Z");
-constexpr const char* kFolder = "snapshots/11111111-1111-4111-8111-111111111111/";
-
-std::string ManifestKey(int number) {
-  const std::string uid = "22222222-2222-4222-8222-00000000000" + std::to_string(number);
-  return kFolder + ("33333333-3333-4333-8333-333333333333/0000000000000000000" +
-                    std::to_string(number) + "-" + uid + ".json");
-}
+const WallTime kNow = SomeNoon();
 
 // Which of these a rule lets through.
 std::vector<std::string> Granted(const std::vector<WantView>& wants, const GrantRule& rule) {
@@ -35,40 +29,12 @@ std::vector<std::string> Granted(const std::vector<WantView>& wants, const Grant
   return keys;
 }
 
-StoreSnapshot Snapshot(int number, const std::string& pod, const std::string& store) {
-  StoreSnapshot snapshot;
-  snapshot.meta.name = "s" + std::to_string(number);
-  snapshot.meta.uid = snapshot.meta.name;
-  snapshot.status.start = kNow - 100h + std::chrono::hours(number);
-  snapshot.status.repository_id = "repository";
-  SnapshotItem item;
-  item.pod_name = pod;
-  item.store_name = store;
-  item.state = ItemState::kSucceeded;
-  item.verified = true;
-  item.manifest_key = ManifestKey(number);
-  item.snapshot_uid = "22222222-2222-4222-8222-00000000000" + std::to_string(number);
-  snapshot.status.items = {item};
-  Set(&snapshot.status.conditions, {"Succeeded", Truth::kTrue, kCompleted, ""}, kNow);
-  Set(&snapshot.status.conditions, {"Verified", Truth::kTrue, "Sound", ""}, kNow);
-  return snapshot;
-}
-
-SnapshotRepository InS3() {
-  SnapshotRepository repository;
-  repository.meta.name = "backups";
-  repository.spec.s3.emplace();
-  repository.status.repository_id = "repository";
-  Set(&repository.status.conditions, {"Ready", Truth::kTrue, "Validated", ""}, kNow);
-  return repository;
-}
-
 }  // namespace
 
 TEST_CASE("grants: a snapshot makes chunks and its own manifests, and touches no others",
           "[operator][plan]") {
   GrantRule rule;
-  rule.own_manifests = kFolder;
+  rule.own_manifests = kManifestFolder;
   rule.may_write = true;
   const std::string own = ManifestKey(1);
   REQUIRE(Granted({{"GET", "repository.json"},
@@ -78,7 +44,7 @@ TEST_CASE("grants: a snapshot makes chunks and its own manifests, and touches no
                    {"PUT", "snapshots/other/x.json"},
                    {"GET", "snapshots/other/x.json"},
                    {"DELETE", own},
-                   {"GET", std::string(kFolder) + "../other/x.json"},
+                   {"GET", std::string(kManifestFolder) + "../other/x.json"},
                    {"GET", "probe/x"}},
                   rule) ==
           std::vector<std::string>{"GET repository.json", "PUT chunks/ab/cd", "PUT " + own});
@@ -110,8 +76,8 @@ TEST_CASE("operation request: what is restored from S3 is named, the pod's own a
   operation.spec.action.restore->latest.emplace();
   OperationObserved seen;
   seen.repository = InS3();
-  seen.snapshots = {Snapshot(1, "notes-0", "t/a"), Snapshot(2, "notes-0", "t/a"),
-                    Snapshot(3, "notes-0", "t/b")};
+  seen.snapshots = {TakenSnapshot(1, "notes-0", "t/a"), TakenSnapshot(2, "notes-0", "t/a"),
+                    TakenSnapshot(3, "notes-0", "t/b")};
   REQUIRE(ManifestsFor(operation, seen) == std::vector<std::string>{ManifestKey(2)});
   operation.spec.action.restore->latest->not_after = *seen.snapshots[0].status.start;
   REQUIRE(ManifestsFor(operation, seen) == std::vector<std::string>{ManifestKey(1)});
@@ -132,8 +98,8 @@ TEST_CASE("operation grants: what was the newest at the request may be read when
   operation.spec.action.restore.emplace();
   OperationObserved seen;
   seen.repository = InS3();
-  seen.snapshots = {Snapshot(1, "notes-0", "t/a"), Snapshot(2, "notes-0", "t/a"),
-                    Snapshot(3, "notes-0", "t/b")};
+  seen.snapshots = {TakenSnapshot(1, "notes-0", "t/a"), TakenSnapshot(2, "notes-0", "t/a"),
+                    TakenSnapshot(3, "notes-0", "t/b")};
   SECTION("the latest") {
     operation.spec.action.restore->latest.emplace();
     REQUIRE(RuleFor(operation, seen).named_manifests ==
