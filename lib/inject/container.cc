@@ -53,13 +53,28 @@ json MountsOf(const Sidecar& sidecar) {
   return mounts;
 }
 
-json Probe(const Sidecar& sidecar, int period, int failures) {
+// Waits for a daemon that is starting.
+json HealthCheck(const Sidecar& sidecar, const char* timeout) {
   return {{"exec",
            {{"command",
-             {"pannierd", "healthcheck", "--socket", SocketOf(sidecar), "--timeout", "4s"}}}},
-          {"periodSeconds", period},
-          {"timeoutSeconds", 5},
-          {"failureThreshold", failures}};
+             {"pannierd", "healthcheck", "--socket", SocketOf(sidecar), "--timeout", timeout}}}}};
+}
+
+json Probe(const Sidecar& sidecar, int period, int failures) {
+  json probe = HealthCheck(sidecar, "4s");
+  probe.update({{"periodSeconds", period}, {"timeoutSeconds", 5}, {"failureThreshold", failures}});
+  return probe;
+}
+
+// What the pod's other containers wait for. A hook ends as soon as the daemon serves, a start-up
+// probe at its next turn. But while a hook runs nobody learns the pod's address, and where a
+// restore comes first the operator needs it: there it is a probe, for an hour.
+void AwaitStart(const Sidecar& sidecar, json* container) {
+  if (sidecar.awaits_bootstrap) {
+    (*container)["startupProbe"] = Probe(sidecar, 2, 1800);
+  } else {
+    (*container)["lifecycle"] = {{"postStart", HealthCheck(sidecar, "5m")}};
+  }
 }
 
 json SecurityContext(bool pod_runs_as_root) {
@@ -150,9 +165,6 @@ std::string ConfigOf(const Sidecar& sidecar) {
 }
 
 json ContainerOf(const Sidecar& sidecar, bool pod_runs_as_root) {
-  // Five minutes for a start; an hour where a restore comes first. A check waits for the daemon, so
-  // that the workers need not wait for the next one.
-  const int start_failures = sidecar.awaits_bootstrap ? 1800 : 150;
   const std::string config_file = std::string(kConfigFolder) + "/pannierd.yaml";
   json container = {{"name", kContainerName},
                     {"image", sidecar.image},
@@ -161,9 +173,9 @@ json ContainerOf(const Sidecar& sidecar, bool pod_runs_as_root) {
                     {"ports", PortsOf(sidecar)},
                     {"volumeMounts", MountsOf(sidecar)},
                     {"securityContext", SecurityContext(pod_runs_as_root)},
-                    {"startupProbe", Probe(sidecar, 2, start_failures)},
                     {"livenessProbe", Probe(sidecar, 10, 6)},
                     {"readinessProbe", Probe(sidecar, 5, 3)}};
+  AwaitStart(sidecar, &container);
   json resources = json::object();
   if (!sidecar.limits.empty()) resources["limits"] = sidecar.limits;
   if (!sidecar.requests.empty()) resources["requests"] = sidecar.requests;

@@ -58,15 +58,30 @@ TEST_CASE("inject: the sidecar is the first init container and goes on beside th
   // So that a Job ends although it runs.
   REQUIRE(init[0]["restartPolicy"] == "Always");
   REQUIRE(init[1]["name"] == "migrate");
-  for (const char* probe : {"startupProbe", "livenessProbe", "readinessProbe"}) {
-    const json& command = init[0][probe]["exec"]["command"];
+  const json checks = {init[0]["livenessProbe"], init[0]["readinessProbe"],
+                       init[0]["lifecycle"]["postStart"]};
+  for (const json& check : checks) {
+    const json& command = check["exec"]["command"];
     REQUIRE(command[0] == "pannierd");
     REQUIRE(command[1] == "healthcheck");
     REQUIRE(command[3] == "/run/pannier/pannier.sock");
   }
-  REQUIRE_FALSE(init[0].contains("lifecycle"));
   REQUIRE(pod["metadata"]["labels"][kInjectedLabel] == "true");
   REQUIRE(pod["metadata"]["labels"]["app"] == "web");
+}
+
+TEST_CASE("inject: workers wait for the daemon by a hook, for a restore by a probe",
+          "[lib][inject]") {
+  Sidecar sidecar = DocsSidecar();
+  const json at_once = Injected(WorkerPod(), sidecar)["spec"]["initContainers"][0];
+  REQUIRE_FALSE(at_once.contains("startupProbe"));
+  REQUIRE(at_once["lifecycle"]["postStart"]["exec"]["command"][5] == "5m");
+
+  sidecar.awaits_bootstrap = true;
+  const json restored = Injected(WorkerPod(), sidecar)["spec"]["initContainers"][0];
+  REQUIRE_FALSE(restored.contains("lifecycle"));
+  REQUIRE(restored["startupProbe"]["exec"]["command"][5] == "4s");
+  REQUIRE(restored["startupProbe"]["failureThreshold"] == 1800);
 }
 
 TEST_CASE("inject: the sidecar passes what a restricted namespace asks", "[lib][inject]") {
