@@ -108,8 +108,10 @@ api::ApiOptions ApiOptionsOf(const Config& config) {
   return options;
 }
 
-Result<http::Listener> OnSocket(const SocketConfig& socket, const http::Handler& handler) {
+Result<http::Listener> OnSocket(const SocketConfig& socket, const http::Handler& handler,
+                                ActivatedSockets* activated) {
   http::Listener listener{socket.path, "", socket.mode, socket.group, handler};
+  if (auto lent = activated->extract(socket.path)) listener.lent = std::move(lent.mapped());
   listener.peers = TRY(http::PeerList::Of(socket.users, socket.groups));
   // The health check; and who is this user can do anything to this process anyhow.
   if (!listener.peers.IsEmpty()) listener.peers.AddUser(geteuid());
@@ -127,8 +129,9 @@ std::string Joined(const std::vector<std::string>& words) {
 // Members in the order of construction: what serves goes before what it serves from.
 class Daemon::Impl {
  public:
-  Impl(const Config& config, const Clock& clock)
+  Impl(const Config& config, const Clock& clock, ActivatedSockets sockets)
       : config_(config),
+        activated_(std::move(sockets)),
         clock_(clock),
         metrics_(contract::Version(), contract::Commit(), clock),
         data_server_(
@@ -160,6 +163,7 @@ class Daemon::Impl {
   }
   Status OpenSessions();
   Status AddListeners(file::FileSystem& files);
+  Status CheckAllListen() const;
   Result<std::shared_ptr<http::TlsServer>> AdminTls(file::FileSystem& files) const;
   Result<std::shared_ptr<http::TlsServer>> DataTls(file::FileSystem& files) const;
   void SayReady();
@@ -167,6 +171,7 @@ class Daemon::Impl {
   void Serve(bool started);
 
   const Config config_;
+  ActivatedSockets activated_;  // until they listen
   const Clock& clock_;
   Mutex mutex_;
   bool started_ GUARDED_BY(mutex_) = false;  // and not stopped
@@ -211,6 +216,7 @@ Status Daemon::Impl::Start(file::FileSystem& files) {
   MakeApi(files);
   metrics_.Watch(files, data_dir_);
   TRY(AddListeners(files));
+  TRY(CheckAllListen());
   TRY(operations_->Start().Context("take up operations"));
   TRY(admin_server_.Start());
   TRY(data_server_.Start());
@@ -348,6 +354,13 @@ Result<std::shared_ptr<http::TlsServer>> Daemon::Impl::DataTls(file::FileSystem&
       .Context("listen.tcp.tls");
 }
 
+Status Daemon::Impl::CheckAllListen() const {
+  if (activated_.empty()) return {};
+  return InvalidArgument("systemd hands over a socket at " + activated_.begin()->first +
+                             ", which the configuration does not name",
+                         "name it as listen.socket.path, or that path as ListenStream=");
+}
+
 Status Daemon::Impl::AddListeners(file::FileSystem& files) {
   const http::Handler data = [this](const http::Request& request) {
     // Nothing may be written that a restore then puts aside.
@@ -365,14 +378,14 @@ Status Daemon::Impl::AddListeners(file::FileSystem& files) {
                 : admin_api_->HandleAdmin(request);
   };
   const ListenConfig& listen = config_.listen;
-  data_server_.Add(TRY(OnSocket(listen.socket, data).Context("listen.socket")));
+  data_server_.Add(TRY(OnSocket(listen.socket, data, &activated_).Context("listen.socket")));
   if (!listen.tcp.address.empty()) {
     const auto tls = TRY(DataTls(files));
     if (tls != nullptr) metrics_.Watch(tls, "data");
     data_server_.Add({"", listen.tcp.address, 0, "", data, tls});
   }
   if (!listen.admin.path.empty()) {
-    admin_server_.Add(TRY(OnSocket(listen.admin, admin).Context("listen.admin")));
+    admin_server_.Add(TRY(OnSocket(listen.admin, admin, &activated_).Context("listen.admin")));
   }
   if (!listen.admin_address.empty()) {
     const auto tls = TRY(AdminTls(files));
@@ -407,8 +420,8 @@ Daemon::Daemon(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Daemon::~Daemon() { Stop(); }
 
 Result<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, file::FileSystem& files,
-                                              const Clock& clock) {
-  auto impl = std::make_unique<Impl>(config, clock);
+                                              const Clock& clock, ActivatedSockets sockets) {
+  auto impl = std::make_unique<Impl>(config, clock, std::move(sockets));
   TRY(impl->Start(files));
   return std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/config/config.h"
+#include "daemon/process/activation.h"
 #include "lib/core/clock.h"
 #include "lib/core/result.h"
 #include "lib/file/file_system.h"
@@ -19,9 +20,11 @@ namespace pannier::daemon {
 class Daemon {
  public:
   // Serves when it returns ok, and has said `msg=ready` with its addresses.
+  // Listens with `sockets` where the configuration names their paths.
   //   what Stores::Open and http::Server::Start fail with; nothing listens then
+  //   kInvalidArgument   the configuration names the path of one of `sockets` nowhere
   static Result<std::unique_ptr<Daemon>> Start(const Config& config, file::FileSystem& files,
-                                               const Clock& clock);
+                                               const Clock& clock, ActivatedSockets sockets = {});
   ~Daemon();
 
   // What it listens on, with real ports, as http::Server::addresses() says: data, then admin.

@@ -38,9 +38,12 @@ int Serve(const Config& config) {
   if (!config.core_dumps) ForbidCoreDumps();
   SetLogLevel(config.log_level);
   ClientsFile clients(config.clients_file);  // outlives the daemon: who is let in finds it gone
+  Result<ActivatedSockets> sockets = TakeActivatedSockets();
+  if (!sockets.ok()) return contract::ExitWith(sockets.error());
   Result<std::unique_ptr<Daemon>> daemon =
-      Daemon::Start(config, file::RealFileSystem(), SystemClock());
+      Daemon::Start(config, file::RealFileSystem(), SystemClock(), std::move(sockets).value());
   if (!daemon.ok()) return contract::ExitWith(daemon.error());
+  ReleaseCode();
   NotifySupervisor("READY=1");
   const int signal =
       config.clients_file.empty()

@@ -1,7 +1,9 @@
 #include "daemon/process/process.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,6 +13,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 
 #include "lib/core/stop_signals.h"
 #include "lib/file/descriptor.h"
@@ -45,6 +48,21 @@ void ForbidCoreDumps() {
   const file::Descriptor filter(open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC));
   if (filter) [[maybe_unused]]
     const ssize_t written = write(filter.get(), "0", 1);
+}
+
+void ReleaseCode() {
+  const auto release = [](dl_phdr_info* object, size_t, void*) {
+    const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    for (const ElfW(Phdr) & part : std::span(object->dlpi_phdr, object->dlpi_phnum)) {
+      // What can be written to may be unlike the file.
+      if (part.p_type != PT_LOAD || (part.p_flags & (PF_X | PF_W)) != PF_X) continue;
+      const uintptr_t begin = (object->dlpi_addr + part.p_vaddr + page - 1) / page * page;
+      const uintptr_t end = (object->dlpi_addr + part.p_vaddr + part.p_filesz) / page * page;
+      if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    }
+    return 0;
+  };
+  dl_iterate_phdr(release, nullptr);
 }
 
 uint64_t RaiseOpenFiles(uint64_t wanted) {

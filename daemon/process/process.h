@@ -17,6 +17,11 @@ void PrepareProcess();
 // program (core_pattern with '|', which no limit stops) none of what lies in memory.
 void ForbidCoreDumps();
 
+// Gives up the memory of code that only the start ran, half of what an idle daemon would keep
+// resident. What is run again comes back from the kernel's cache, in microseconds a page. Any
+// thread.
+void ReleaseCode();
+
 // Raises the soft limit of open files as far as `wanted`, at most to the hard limit. Returns what
 // holds now.
 uint64_t RaiseOpenFiles(uint64_t wanted);

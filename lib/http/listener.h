@@ -25,23 +25,31 @@ class UnixListener {
   //   kNotFound, kPermissionDenied  the folder does not exist, cannot be written; hint set
   static Result<UnixListener> Bind(const std::string& path, unsigned mode,
                                    const std::string& group);
+  // Takes over a socket that accepts under `path` already. It is lent: a supervisor keeps it, with
+  // its name and with who waits there, for the next server.
+  //   kInvalidArgument   it is no such socket, or its path is another
+  static Result<UnixListener> Adopt(file::Descriptor socket, const std::string& path);
   UnixListener(UnixListener&&) = default;
   UnixListener& operator=(UnixListener&&) = delete;
   ~UnixListener() = default;  // leaves the name: see RemoveName()
 
   int descriptor() const { return socket_.get(); }
   const std::string& path() const { return path_; }
-  // Removes the name, unless another server has taken it over.
+  bool is_lent() const { return is_lent_; }
+  // Removes the name, unless it is lent or another server has taken it over.
   void RemoveName();
 
  private:
   UnixListener(std::string path, file::Descriptor socket, dev_t device, ino_t inode)
       : path_(std::move(path)), socket_(std::move(socket)), device_(device), inode_(inode) {}
+  UnixListener(std::string path, file::Descriptor lent)
+      : path_(std::move(path)), socket_(std::move(lent)), is_lent_(true) {}
 
   std::string path_;
   file::Descriptor socket_;
-  dev_t device_;
-  ino_t inode_;
+  bool is_lent_ = false;
+  dev_t device_ = 0;  // of the name; of one that is lent nobody asks
+  ino_t inode_ = 0;
 };
 
 // One or, of "localhost", up to two sockets (127.0.0.1 and, where the machine has it, ::1) with
@@ -56,6 +64,9 @@ struct TcpListener {
   //   kUnavailable       no such address on this machine
   static Result<TcpListener> Bind(const std::string& address);
 };
+
+// The path that a Unix socket is bound to; "": none, or another kind of socket.
+std::string UnixPathOf(int socket);
 
 // Who is at the other end of an accepted socket.
 Peer PeerOf(int descriptor, bool is_unix);

@@ -17,6 +17,11 @@ namespace {
 constexpr uint32_t kOverflowMax = 64;
 constexpr std::chrono::milliseconds kStopLook{20};
 
+Result<UnixListener> ListenOnPath(Listener& listener) {
+  if (listener.lent) return UnixListener::Adopt(std::move(listener.lent), listener.unix_path);
+  return UnixListener::Bind(listener.unix_path, listener.unix_mode, listener.unix_group);
+}
+
 }  // namespace
 
 Server::Impl::Impl(Options options)
@@ -61,17 +66,17 @@ Status Server::Impl::Start() {
 
 Status Server::Impl::BindAll() {
   for (uint32_t i = 0; i < listeners_.size(); ++i) {
-    const Listener& listener = listeners_[i];
+    Listener& listener = listeners_[i];
     CHECK(listener.unix_path.empty() != listener.tcp_address.empty());
     if (!listener.unix_path.empty()) {
-      unix_listeners_.push_back(
-          TRY(UnixListener::Bind(listener.unix_path, listener.unix_mode, listener.unix_group)));
-      sockets_.push_back(std::make_unique<Socket>(unix_listeners_.back().descriptor(), i, true));
+      unix_listeners_.push_back(TRY(ListenOnPath(listener)));
+      const UnixListener& bound = unix_listeners_.back();
+      sockets_.push_back(std::make_unique<Socket>(bound.descriptor(), i, true, bound.is_lent()));
       addresses_.push_back("unix:" + listener.unix_path);
     } else {
       tcp_listeners_.push_back(TRY(TcpListener::Bind(listener.tcp_address)));
       for (const file::Descriptor& socket : tcp_listeners_.back().sockets) {
-        sockets_.push_back(std::make_unique<Socket>(socket.get(), i, false));
+        sockets_.push_back(std::make_unique<Socket>(socket.get(), i, false, false));
       }
       addresses_.push_back((listener.tls ? "https://" : "http://") + tcp_listeners_.back().address);
     }
@@ -101,7 +106,10 @@ void Server::Impl::Stop(std::chrono::milliseconds grace) {
   RemoveNames();
   stop_began_ms_.store(poller_->NowMs());
   stopping_.store(true);
-  for (const auto& socket : sockets_) shutdown(socket->descriptor, SHUT_RDWR);
+  for (const auto& socket : sockets_) {
+    // Who comes from here on to one that is lent waits for the next server.
+    if (!socket->is_lent) shutdown(socket->descriptor, SHUT_RDWR);
+  }
 
   while (table_.open_count() > 0 && poller_->NowMs() - stop_began_ms_.load() < grace.count()) {
     poller_->WakeBy(poller_->NowMs());  // OnTimer() closes what is idle

@@ -37,6 +37,7 @@
 #include <vector>
 
 #include "lib/core/result.h"
+#include "lib/file/descriptor.h"
 #include "lib/http/message.h"
 #include "lib/http/peer_list.h"
 #include "lib/http/tls.h"
@@ -91,6 +92,9 @@ struct Listener {
   // Of a Unix socket. Who is not named gets nothing: its connection is closed as it comes, and what
   // it sent is not read.
   PeerList peers = {};
+  // Of a Unix socket: accepts under unix_path already (UnixListener::Adopt); mode and group are its
+  // own. None: it is bound at the start.
+  file::Descriptor lent = {};
 };
 
 // Counted since Start(); read for metrics.

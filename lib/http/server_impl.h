@@ -76,9 +76,11 @@ class Server::Impl {
     const int descriptor;
     const uint32_t listener;
     const bool is_unix;
+    const bool is_lent;                // goes on accepting when this server ends
     uint32_t index = 0;                // among all sockets
     std::atomic<bool> stalled{false};  // accepting failed; tried again by the timer
-    Socket(int d, uint32_t l, bool u) : descriptor(d), listener(l), is_unix(u) {}
+    Socket(int d, uint32_t l, bool unix, bool lent)
+        : descriptor(d), listener(l), is_unix(unix), is_lent(lent) {}
   };
 
   // Set-up and end (server.cc).

@@ -164,7 +164,41 @@ Result<UnixListener> UnixListener::Bind(const std::string& path, unsigned mode,
   return UnixListener(path, std::move(socket), info.st_dev, info.st_ino);
 }
 
+std::string UnixPathOf(int socket) {
+  sockaddr_un address{};
+  socklen_t size = sizeof address;
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "";
+  // Names that begin with NUL are no paths.
+  if (address.sun_family != AF_UNIX || size <= offsetof(sockaddr_un, sun_path)) return "";
+  return std::string(address.sun_path, strnlen(address.sun_path, sizeof address.sun_path));
+}
+
+Result<UnixListener> UnixListener::Adopt(file::Descriptor socket, const std::string& path) {
+  if (const std::string bound = UnixPathOf(socket.get()); bound != path) {
+    return InvalidArgument("listen on " + path + ": the socket that was handed over is at \"" +
+                           bound + "\"");
+  }
+  int accepts = 0, type = 0;
+  socklen_t size = sizeof accepts;
+  if (getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) != 0 ||
+      getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
+    return FromErrno(errno, "look at the socket " + path);
+  }
+  if (accepts == 0 || type != SOCK_STREAM) {
+    return InvalidArgument(
+        "listen on " + path + ": the socket that was handed over does not listen",
+        "hand over a listening stream socket (systemd: ListenStream=)");
+  }
+  const int flags = fcntl(socket.get(), F_GETFL);
+  if (flags < 0 || fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
+      fcntl(socket.get(), F_SETFD, FD_CLOEXEC) != 0) {
+    return FromErrno(errno, "set up the socket " + path);
+  }
+  return UnixListener(path, std::move(socket));
+}
+
 void UnixListener::RemoveName() {
+  if (is_lent_) return;
   struct stat info {};
   if (lstat(path_.c_str(), &info) != 0) return;
   if (info.st_dev == device_ && info.st_ino == inode_) unlink(path_.c_str());

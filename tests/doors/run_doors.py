@@ -20,6 +20,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -300,10 +301,40 @@ class StartTest(unittest.TestCase):
         sidecar.pannierctl("store", "export", "--store", store, "--file", f"{sidecar.server.home}/out.jsonl", "--wait")
         self.assertEqual(len(sidecar.content(store)["docs"]), 400)
 
+    def test_who_connects_while_the_daemon_starts_again_waits_at_systemd_s_socket(self):
+        with contextlib.ExitStack() as stack:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pannier-doors-")))
+            path = str(home / "s")
+            kept = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            kept.bind(path)
+            kept.listen()
+
+            def activated() -> subprocess.Popen:
+                # A shell knows the number of the process that it becomes, which systemd tells its services.
+                handed = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&{kept.fileno()}'
+                daemon = subprocess.Popen(
+                    ["/bin/sh", "-c", handed, "sh", launcher.default_binary(), "--data", home / "data", "--socket", path,
+                     "--admin-socket", home / "a"],
+                    pass_fds=[kept.fileno()], stderr=subprocess.DEVNULL, preexec_fn=launcher.die_with_parent)
+                stack.callback(daemon.wait)
+                stack.callback(daemon.kill)
+                return daemon
+
+            for end in (signal.SIGKILL, signal.SIGTERM):
+                waiting = launcher.SocketConnection(path, timeout=20)
+                waiting.request("GET", "/api/v2/heartbeat")      # nobody serves
+                daemon = activated()
+                self.assertEqual(waiting.getresponse().status, 200)
+                waiting.close()
+                daemon.send_signal(end)
+                self.assertEqual(daemon.wait(20), -end if end == signal.SIGKILL else 0)
+
     @unittest.skipUnless(shutil.which("systemd-analyze"), "there is no systemd-analyze")
     def test_the_unit_is_sound_and_confines(self):
-        found = subprocess.run(["systemd-analyze", "verify", str(UNIT)], capture_output=True, text=True).stderr
-        wrong = [line for line in found.splitlines() if "is not executable" not in line and UNIT.name in line]
+        units = [UNIT, UNIT.with_suffix(".socket")]
+        found = subprocess.run(["systemd-analyze", "verify", *map(str, units)], capture_output=True, text=True).stderr
+        wrong = [line for line in found.splitlines()
+                 if "is not executable" not in line and any(unit.name in line for unit in units)]
         self.assertEqual(wrong, [])
         done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", str(UNIT)],
                               capture_output=True, text=True)

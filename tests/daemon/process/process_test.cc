@@ -13,6 +13,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <string>
 
 #include "lib/core/stop_signals.h"
 #include "lib/file/descriptor.h"
@@ -53,6 +55,20 @@ TEST_CASE("process: new files are the owner's, and stop signals wait for main",
   REQUIRE(::umask(umask_before) == 0077);
   REQUIRE(::kill(::getpid(), SIGTERM) == 0);  // blocked, so it waits for us
   REQUIRE(WaitForStopSignal() == SIGTERM);
+}
+
+TEST_CASE("process: code that is not run now is not resident, and runs again",
+          "[daemon][process]") {
+  const auto resident_files = [] {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("RssFile:")) return std::stoul(line.substr(8));  // KiB
+    }
+    return 0ul;
+  };
+  const uint64_t before = resident_files();
+  ReleaseCode();
+  REQUIRE(resident_files() < before);
 }
 
 TEST_CASE("process: a crash leaves nothing of what lies in memory", "[daemon][process]") {

@@ -32,13 +32,17 @@ size_t Entries(const std::filesystem::path& folder) {
   return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
 }
 
-void MakeDeadSocket(const std::string& path) {
-  const file::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+// A socket that does not listen.
+file::Descriptor BoundTo(const std::string& path) {
+  file::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
   REQUIRE(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  return socket;
 }
+
+void MakeDeadSocket(const std::string& path) { BoundTo(path); }
 
 TEST_CASE("listener: a second server on the same socket is refused and names the first",
           "[lib][http][listener]") {
@@ -102,6 +106,51 @@ TEST_CASE("listener: a dead socket is replaced, anything else is left alone",
   REQUIRE(Entries(dir.path()) <= 1);
 }
 
+// As a supervisor has it; copies share it.
+Listener Lent(const UnixListener& kept, const std::string& path) {
+  Listener listener = ServerFixture::OnSocket(path, test::Echo);
+  listener.lent = file::Descriptor(dup(kept.descriptor()));
+  return listener;
+}
+
+TEST_CASE("listener: who comes to a socket that is lent between two servers waits for the second",
+          "[lib][http][listener]") {
+  TempDir dir;
+  const std::string path = dir / "s";
+  const UnixListener kept = UnixListener::Bind(path, 0600, "").value();
+  {
+    Server first(Named("first"));
+    first.Add(Lent(kept, path));
+    REQUIRE(first.Start().ok());
+    RawClient client(first.addresses()[0]);
+    client.Send(Get("/"));
+    REQUIRE(client.Read().status == 200);
+    first.Stop(std::chrono::seconds(0));
+  }
+  REQUIRE(std::filesystem::is_socket(path));
+  RawClient waiting("unix:" + path);
+  waiting.Send(Get("/"));
+  Server second(Named("second"));
+  second.Add(Lent(kept, path));
+  REQUIRE(second.Start().ok());
+  REQUIRE(waiting.Read().status == 200);
+}
+
+TEST_CASE("listener: a socket that is lent must be the one that is meant",
+          "[lib][http][listener]") {
+  TempDir dir;
+  const UnixListener kept = UnixListener::Bind(dir / "s", 0600, "").value();
+  Server server(Named("test"));
+  SECTION("another path") { server.Add(Lent(kept, dir / "t")); }
+  SECTION("it does not listen") {
+    Listener deaf = ServerFixture::OnSocket(dir / "u", test::Echo);
+    deaf.lent = BoundTo(dir / "u");
+    server.Add(std::move(deaf));
+  }
+  REQUIRE(server.Start().Is(Errc::kInvalidArgument));
+  REQUIRE(std::filesystem::is_socket(dir / "s"));
+}
+
 TEST_CASE("listener: mode and group are set whatever the umask", "[lib][http][listener]") {
   TempDir dir;
   const mode_t before = umask(0777);
@@ -109,7 +158,7 @@ TEST_CASE("listener: mode and group are set whatever the umask", "[lib][http][li
   Listener open = ServerFixture::OnSocket(dir / "open", test::Echo);
   open.unix_mode = 0666;
   open.unix_group = std::to_string(getgid());
-  server.Add(open);
+  server.Add(std::move(open));
   server.Add(ServerFixture::OnSocket(dir / "usual", test::Echo));
   const Status started = server.Start();
   umask(before);
@@ -128,7 +177,7 @@ TEST_CASE("listener: a path that cannot be served says what and why", "[lib][htt
     Server server(Named("test"));
     Listener listener = ServerFixture::OnSocket(path, test::Echo);
     listener.unix_group = group;
-    server.Add(listener);
+    server.Add(std::move(listener));
     return server.Start();
   };
   // The longest that fits works, though the name beside is longer.

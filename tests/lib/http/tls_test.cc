@@ -48,7 +48,7 @@ struct TlsFixture {
     }
     http::Listener listener = ServerFixture::OnTcp("127.0.0.1:0", WhoAreYou);
     listener.tls = tls;
-    server.Add(listener);
+    server.Add(std::move(listener));
     REQUIRE(server.Start().ok());
     address = server.addresses()[0];
   }
@@ -397,7 +397,7 @@ TEST_CASE("tls: files that were replaced are read again, and half replaced ones 
   http::Server server({.name = "test", .limits = {}, .refusal = {}});
   http::Listener listener = ServerFixture::OnTcp("127.0.0.1:0", Echo);
   listener.tls = http::TlsServerOfFiles(paths, {}, files, clock).value();
-  server.Add(listener);
+  server.Add(std::move(listener));
   REQUIRE(server.Start().ok());
   const auto is_called = [&](const std::string& name) {
     http::Client::Options options;
