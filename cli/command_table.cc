@@ -159,6 +159,15 @@ void AddStoreUpkeep(std::vector<CommandSpec>& table) {
                    "compact",
                    "Give free space back to the file system",
                    {Store()}});
+  table.push_back(
+      {"store quarantine",
+       Command::kOperation,
+       "quarantine",
+       "Take a store away from its clients and keep it aside (quarantine list)",
+       {Store(),
+        {"--idle", "idleSeconds", Kind::kDuration, "Only if no worker used it for so long"},
+        {"--keep", "quarantineSeconds", Kind::kDuration,
+         "Remove it for ever after so long; without: never"}}});
 }
 
 void AddStoreMoves(std::vector<CommandSpec>& table) {

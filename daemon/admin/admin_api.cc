@@ -27,7 +27,8 @@ json StoreJson(const store::StoreInfo& info) {
           {"bytesInMemory", info.bytes_in_memory},
           {"damaged", info.damaged},
           {"damage", info.damaged ? json(info.damage) : json(nullptr)},
-          {"lastUsed", operations::TimeOrNull(info.last_used)}};
+          {"lastUsed", operations::TimeOrNull(info.last_used)},
+          {"unusedSince", operations::TimeOrNull(info.unused_since)}};
 }
 
 }  // namespace

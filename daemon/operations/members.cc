@@ -159,6 +159,12 @@ std::optional<uint64_t> CountOf(const json& object, std::string_view name) {
   return value == nullptr ? std::nullopt : std::optional(value->get<uint64_t>());
 }
 
+std::optional<std::chrono::seconds> SecondsOf(const json& object, std::string_view name) {
+  constexpr uint64_t kCentury = 100ull * 366 * 24 * 3600;
+  const std::optional<uint64_t> count = CountOf(object, name);
+  return count ? std::optional<std::chrono::seconds>(std::min(*count, kCentury)) : std::nullopt;
+}
+
 bool FlagOf(const json& object, std::string_view name, bool by_default) {
   const json* value = Find(object, name);
   return value == nullptr ? by_default : value->get<bool>();

@@ -2,6 +2,7 @@
 // taken without further questions; and of those that go back. Threads: pure functions.
 #pragma once
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -49,6 +50,8 @@ Status CheckMembers(const nlohmann::json& object, const std::vector<Member>& all
 std::optional<std::string> TextOf(const nlohmann::json& object, std::string_view name);
 std::vector<std::string> TextsOf(const nlohmann::json& object, std::string_view name);
 std::optional<uint64_t> CountOf(const nlohmann::json& object, std::string_view name);
+// Longer than a century is for ever, and does not overflow a time.
+std::optional<std::chrono::seconds> SecondsOf(const nlohmann::json& object, std::string_view name);
 bool FlagOf(const nlohmann::json& object, std::string_view name, bool by_default);
 std::optional<Uuid> UuidOf(const nlohmann::json& object, std::string_view name);
 // Empty when it is absent.

@@ -118,6 +118,17 @@ std::vector<Shape> StoreShapes() {
        Need::kOptional,
        Need::kNone,
        {Required("directory", Kind::kText)}},
+  };
+}
+
+std::vector<Shape> RemovalShapes() {
+  return {
+      {Action::kQuarantine,
+       "quarantine",
+       Need::kRequired,
+       Need::kNone,
+       {Optional("sequence", Kind::kCount), Optional("idleSeconds", Kind::kCount),
+        Optional("quarantineSeconds", Kind::kCount)}},
       {Action::kSweep,
        "sweep",
        Need::kNone,
@@ -133,6 +144,7 @@ const std::vector<Shape>& Shapes() {
     std::vector<Shape> all = SnapshotShapes();
     for (Shape& shape : RepositoryShapes()) all.push_back(std::move(shape));
     for (Shape& shape : StoreShapes()) all.push_back(std::move(shape));
+    for (Shape& shape : RemovalShapes()) all.push_back(std::move(shape));
     return all;
   }();
   return kShapes;

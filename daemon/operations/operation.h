@@ -31,8 +31,9 @@ enum class Action {
   kMerge,
   kFork,
   kExport,
-  kImport,  // a Chroma persist directory
-  kSweep,   // leftovers: report, quarantine, delete
+  kImport,      // a Chroma persist directory
+  kQuarantine,  // puts an unused store aside
+  kSweep,       // leftovers: report, quarantine, delete
 };
 std::string_view ToString(Action action);  // "snapshot", "snapshotVerify", …
 

@@ -20,8 +20,8 @@ Runners MakeRunners(Services& services) {
   runners[Action::kMerge] = MakeMergeAction(services);
   runners[Action::kSalvage] = MakeSalvageAction(services);
   runners[Action::kExport] = MakeExportAction(services);
-  runners[Action::kExport] = MakeExportAction(services);
   runners[Action::kImport] = MakeImportAction(services);
+  runners[Action::kQuarantine] = MakeQuarantineAction(services);
   runners[Action::kSweep] = MakeSweepAction(services);
   return runners;
 }

@@ -131,6 +131,19 @@ Status Catalog::SetIdle(const std::string& tenant, const std::string& name,
   return {};
 }
 
+Status Catalog::PutAside(const CatalogEntry& entry, const QuarantineRow& aside,
+                         const Uuid& operation) {
+  MutexLock lock(file_->mutex);
+  Transaction transaction = TRY(Transaction::Begin(file_->connection, Transaction::Kind::kWrite));
+  TRY(file_->Change("DELETE FROM databases WHERE store = ?1", {entry.store.ToString()}));
+  if (file_->connection.changes() == 0) return NotFound("Database [" + entry.name + "] not found");
+  TRY(InsertQuarantine(aside));
+  TRY(file_->Change("DELETE FROM damage WHERE tenant = ?1 AND name = ?2",
+                    {entry.tenant, entry.name}));
+  TRY(NoteHappened(operation));
+  return transaction.Commit();
+}
+
 Status Catalog::Remove(const CatalogEntry& entry) {
   MutexLock lock(file_->mutex);
   Transaction transaction = TRY(Transaction::Begin(file_->connection, Transaction::Kind::kWrite));

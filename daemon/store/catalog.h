@@ -92,6 +92,8 @@ class Catalog {
   // How long it may be idle; nothing: as all are.  kNotFound
   Status SetIdle(const std::string& tenant, const std::string& name,
                  std::optional<uint32_t> seconds);
+  // Removes the row; `aside` notes where the store goes, and `operation` has happened.  kNotFound
+  Status PutAside(const CatalogEntry& entry, const QuarantineRow& aside, const Uuid& operation);
   // Removes the row and writes down that the files are to go.
   Status Remove(const CatalogEntry& entry);
   // The files are gone.

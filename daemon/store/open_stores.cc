@@ -13,12 +13,24 @@ constexpr int kRoomAttemptsMax = 4;
 
 }  // namespace
 
-std::shared_ptr<SqliteStore> OpenStores::Find(const StoreName& name) {
+SteadyTime OpenStores::NoteUse(const StoreName& name, Use use) {
+  const SteadyTime now = clock_.Steady();
+  if (use == Use::kWorker) worked_[name] = now;
+  return now;
+}
+
+std::optional<SteadyTime> OpenStores::LastWorked(const StoreName& name) const {
+  MutexLock lock(mutex_);
+  const auto found = worked_.find(name);
+  return found == worked_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::shared_ptr<SqliteStore> OpenStores::Find(const StoreName& name, Use use) {
   MutexLock lock(mutex_);
   const auto found = table_.find(name);
   if (found == table_.end() || found->second.store == nullptr) return nullptr;
   if (barred_.contains(name)) return nullptr;
-  found->second.last_used = clock_.Steady();
+  found->second.last_used = NoteUse(name, use);
   return found->second.store;
 }
 
@@ -60,11 +72,11 @@ Status OpenStores::AwaitPlace(const StoreName& name) {
 }
 
 Result<std::shared_ptr<SqliteStore>> OpenStores::FindOrOpen(const StoreName& name,
-                                                            const Opener& open) {
+                                                            const Opener& open, Use use) {
   MutexLock lock(mutex_);
   TRY(AwaitPlace(name));
   if (const auto found = table_.find(name); found != table_.end()) {
-    found->second.last_used = clock_.Steady();
+    found->second.last_used = NoteUse(name, use);
     return found->second.store;
   }
   table_[name] = {nullptr, clock_.Steady()};
@@ -79,6 +91,7 @@ Result<std::shared_ptr<SqliteStore>> OpenStores::FindOrOpen(const StoreName& nam
   }
   if (opened.ok()) {
     table_[name].store = *opened;
+    NoteUse(name, use);
     opened_total_.fetch_add(1, std::memory_order_relaxed);
   } else {
     table_.erase(name);
@@ -198,6 +211,7 @@ Status OpenStores::AwaitUnused(const StoreName& name, SteadyTime deadline) {
 
 std::shared_ptr<SqliteStore> OpenStores::Remove(const StoreName& name) {
   MutexLock lock(mutex_);
+  worked_.erase(name);
   if (!AwaitSettled(name)) return nullptr;
   const auto slot = table_.find(name);
   std::shared_ptr<SqliteStore> store = std::move(slot->second.store);

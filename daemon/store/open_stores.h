@@ -54,14 +54,17 @@ class OpenStores {
   };
 
   // The store if it is open and not barred, marked as used; else null.
-  std::shared_ptr<SqliteStore> Find(const StoreName& name);
+  std::shared_ptr<SqliteStore> Find(const StoreName& name, Use use = Use::kWorker);
   // The open store, or the one that `open` makes. Closes the least recently used store that nobody
   // holds when the table is full.
   //   kResourceExhausted  full, and all were held for as long as patience goes
   //   kUnavailable        barred for as long as patience goes
   //   others              what `open` failed with. Where that may be for lack of descriptors,
   //                       unused stores are closed first, and it is tried again
-  Result<std::shared_ptr<SqliteStore>> FindOrOpen(const StoreName& name, const Opener& open);
+  Result<std::shared_ptr<SqliteStore>> FindOrOpen(const StoreName& name, const Opener& open,
+                                                  Use use = Use::kWorker);
+  // When a worker last asked for it, whether it is open or not; nothing: not since this was made.
+  std::optional<SteadyTime> LastWorked(const StoreName& name) const;
 
   // The store if it is open, even when it is barred; not marked as used.
   std::shared_ptr<SqliteStore> Peek(const StoreName& name) const;
@@ -82,7 +85,8 @@ class OpenStores {
   int CloseIdle(std::chrono::seconds idle_after);
   // The open store's own time, until it is closed; nothing: as all have.
   void SetIdleAfter(const StoreName& name, std::optional<std::chrono::seconds> idle_after);
-  // Takes the store out of the table; who holds it goes on with it. Null when it was not open.
+  // Takes the store out of the table, for good; who holds it goes on with it. Null when it was not
+  // open.
   std::shared_ptr<SqliteStore> Remove(const StoreName& name);
 
   // Least recently used first.
@@ -103,6 +107,8 @@ class OpenStores {
   Status AwaitUnused(const StoreName& name, SteadyTime deadline) REQUIRES(mutex_);
   bool MakeRoom() REQUIRES(mutex_);
   void CloseSlot(Table::iterator slot) REQUIRES(mutex_);
+  // Returns the time of it.
+  SteadyTime NoteUse(const StoreName& name, Use use) REQUIRES(mutex_);
 
   const uint32_t open_max_;
   const std::chrono::milliseconds patience_;
@@ -111,6 +117,7 @@ class OpenStores {
   mutable Mutex mutex_;
   CondVar settled_;
   Table table_ GUARDED_BY(mutex_);
+  std::unordered_map<StoreName, SteadyTime, StoreNameHash> worked_ GUARDED_BY(mutex_);
   std::unordered_set<StoreName, StoreNameHash> barred_ GUARDED_BY(mutex_);
 };
 

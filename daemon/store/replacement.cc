@@ -13,6 +13,12 @@ namespace {
 
 constexpr auto kLookAgain = std::chrono::milliseconds(2);
 
+void LogIfNotMoved(const Status& moved) {
+  if (moved.ok()) return;
+  LogWarn("a store was not moved to quarantine; tried again at the next start")
+      .Add("error", moved.error().what);
+}
+
 }  // namespace
 
 // --- fences ---
@@ -106,6 +112,16 @@ Result<bool> Stores::Impl::HasHappened(const Uuid& operation) {
   return entry && entry->happened;
 }
 
+QuarantineRow Stores::Impl::RowOf(const CatalogEntry& entry, std::string_view why,
+                                  std::optional<WallTime> expires) const {
+  QuarantineRow row = Quarantine::RowFor(entry.store, DataDirectory::StoreAt(entry.store), why,
+                                         clock_.Now(), expires);
+  row.tenant = entry.tenant;
+  row.name = entry.name;
+  row.database = entry.database;
+  return row;
+}
+
 // Under an intent, so that a start removes what nobody was told of.
 Status Stores::Impl::MoveToStores(const std::string& staged, const Uuid& store) {
   TRY(catalog_->IntendStore(store));
@@ -133,20 +149,12 @@ Status Stores::Impl::Replace(const Uuid& operation, const StoreName& name,
   const CatalogEntry entry = TRY(catalog_->Find(name.tenant, name.database));
   const Uuid fresh = Uuid::Random();
   TRY(MoveToStores(staged, fresh));
-  QuarantineRow old = Quarantine::RowFor(entry.store, DataDirectory::StoreAt(entry.store), why,
-                                         clock_.Now(), expires);
-  old.tenant = name.tenant;
-  old.name = name.database;
-  old.database = entry.database;
+  const QuarantineRow old = RowOf(entry, why, expires);
   // The moment of change. When the disk fails it, a restart may find it done or not: both stores
   // stay where they are, and the intent decides then.
   TRY(catalog_->Exchange(entry, fresh, old, operation));
   damage_.Forget(name);
-  const Status moved = quarantine_.MoveIn(old);
-  if (!moved.ok()) {
-    LogWarn("the replaced store was not moved to quarantine; tried again at the next start")
-        .Add("error", moved.error().what);
-  }
+  LogIfNotMoved(quarantine_.MoveIn(old));
   return {};
 }
 
@@ -163,6 +171,27 @@ Status Stores::Impl::Install(const Uuid& operation, const StoreName& name,
   Status installed = catalog_->Insert(entry, /*with_tenant=*/true, operation);
   if (installed.Is(Errc::kConflict)) MoveBack(staged, entry.store);
   return installed;
+}
+
+Result<Uuid> Stores::Impl::PutAside(const Uuid& operation, const StoreName& name,
+                                    const PutAsideOptions& options, SteadyTime deadline) {
+  TRY(gate_.Check(/*frees_space=*/true));
+  TRY(catalog_->Find(name.tenant, name.database));
+  const OpenStores::Bar bar = TRY(open_.KeepOut(name, deadline));
+  const std::unique_lock changing(databases_change_);
+  const CatalogEntry entry = TRY(catalog_->Find(name.tenant, name.database));
+  if (entry.session) {
+    return InvalidArgument("the store is temporary",
+                           "it goes with its session, which may be ended");
+  }
+  if (UnusedFor(name) < options.unused_for) {
+    return Conflict("a worker used the store since", "ask again when nobody uses it");
+  }
+  const QuarantineRow row = RowOf(entry, options.why, options.expires);
+  TRY(Told(catalog_->PutAside(entry, row, operation)));
+  Forget(entry);
+  LogIfNotMoved(quarantine_.MoveIn(row));
+  return entry.store;
 }
 
 Status Stores::Impl::Release(const Uuid& quarantined, const StoreName& name) {
@@ -199,6 +228,13 @@ Status Stores::Replace(const Uuid& operation, const std::string& tenant,
 Status Stores::Install(const Uuid& operation, const std::string& tenant,
                        const std::string& database, const std::string& staged) {
   return impl_->Install(operation, {tenant, database}, staged);
+}
+
+Result<Uuid> Stores::PutAside(const Uuid& operation, const std::string& tenant,
+                              const std::string& database, const PutAsideOptions& options,
+                              SteadyTime deadline) {
+  return impl_->PutAside(operation, {tenant, database}, options, deadline)
+      .Context("put store " + tenant + "/" + database + " aside");
 }
 
 Result<std::vector<QuarantinedStore>> Stores::ListQuarantine() { return impl_->quarantine_.List(); }

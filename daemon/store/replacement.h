@@ -23,11 +23,17 @@ namespace pannier::store {
 struct QuarantinedStore {
   Uuid store;                    // its folder's id; names it for release and removal
   std::string tenant, database;  // what it was
-  std::string why;               // "restore", "salvage", "delete", "sweep", "damage"
+  std::string why;               // "restore", "salvage", "idle", "sweep", "damage"
   WallTime since;
   std::optional<WallTime> expires;  // nothing: kept until somebody says otherwise
   std::string path;                 // below the data directory
   uint64_t bytes = 0;
+};
+
+struct PutAsideOptions {
+  std::string why;                     // as QuarantinedStore has it
+  std::optional<WallTime> expires;     // as there
+  std::chrono::seconds unused_for{0};  // by workers, else it stays
 };
 
 // A fence: while it lives, writes of one store are refused with kUnavailable, reads go on. Move

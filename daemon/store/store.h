@@ -85,6 +85,9 @@ struct Explanation {
   std::vector<index::SearchReport> searches;  // one per query, of the last that was made for it
 };
 
+// Who asks for a store. One that no worker asks for is unused, also when it is opened for upkeep.
+enum class Use { kWorker, kUpkeep };
+
 class Store {
  public:
   virtual ~Store() = default;

@@ -203,8 +203,8 @@ Status Stores::Impl::Reset() {
 
 // --- stores ---
 
-Result<StoreRef> Stores::Impl::Acquire(const StoreName& name) {
-  if (std::shared_ptr<SqliteStore> store = open_.Find(name)) return StoreRef(std::move(store));
+Result<StoreRef> Stores::Impl::Acquire(const StoreName& name, Use use) {
+  if (std::shared_ptr<SqliteStore> store = open_.Find(name, use)) return StoreRef(std::move(store));
   std::optional<uint32_t> idle_seconds;
   const auto open = [&]() -> Result<std::shared_ptr<SqliteStore>> {
     const CatalogEntry entry = TRY(catalog_->Find(name.tenant, name.database));
@@ -222,12 +222,16 @@ Result<StoreRef> Stores::Impl::Acquire(const StoreName& name) {
     idle_seconds = entry.idle_seconds;
     return store;
   };
-  Result<std::shared_ptr<SqliteStore>> store = open_.FindOrOpen(name, open);
+  Result<std::shared_ptr<SqliteStore>> store = open_.FindOrOpen(name, open, use);
   if (idle_seconds) open_.SetIdleAfter(name, std::chrono::seconds(*idle_seconds));
   if (store.ok()) return StoreRef(std::move(store).value());
   if (store.Is(Errc::kCorruption)) OnChecksumFailure(name, store.error().what);
   if (store.Is(Errc::kNotFound)) return std::move(store).error();
   return std::move(store).error().Context("open store " + name.tenant + "/" + name.database);
+}
+
+std::chrono::nanoseconds Stores::Impl::UnusedFor(const StoreName& name) const {
+  return clock_.Steady() - open_.LastWorked(name).value_or(began_);
 }
 
 Result<StoreInfo> Stores::Impl::Describe(const CatalogEntry& entry) {
@@ -242,6 +246,7 @@ Result<StoreInfo> Stores::Impl::Describe(const CatalogEntry& entry) {
     info.damaged = true;
     info.damage = *std::move(damage);
   }
+  info.unused_since = clock_.Now() - UnusedFor(NameOf(entry));
   for (const OpenStores::Open& open : open_.List()) {
     if (open.name != NameOf(entry)) continue;
     const SqliteStore::Totals totals = open.store->totals();
@@ -421,8 +426,8 @@ Result<std::vector<DatabaseInfo>> Stores::TemporaryOf(const Uuid& session) {
 
 Status Stores::Reset() { return impl_->Reset(); }
 
-Result<StoreRef> Stores::Acquire(const std::string& tenant, const std::string& database) {
-  return impl_->Acquire({tenant, database});
+Result<StoreRef> Stores::Acquire(const std::string& tenant, const std::string& database, Use use) {
+  return impl_->Acquire({tenant, database}, use);
 }
 
 Result<bool> Stores::Close(const std::string& tenant, const std::string& database) {

@@ -44,7 +44,8 @@ struct StoreInfo {
   uint64_t collections = 0, records = 0;  // 0 while not open
   index::Sequence sequence = 0;           // 0 while not open
   uint64_t bytes_on_disk = 0, bytes_in_memory = 0;
-  std::optional<WallTime> last_used;   // since this process started
+  std::optional<WallTime> last_used;   // while open: when it was last asked for
+  WallTime unused_since;               // by workers; at the earliest this process' start
   std::chrono::seconds idle_after{0};  // closed when nobody used it for so long
   bool damaged = false;                // bytes of it failed their check, and nobody mended them yet
   std::string damage;                  // what was found first
@@ -133,7 +134,8 @@ class Stores {
   //   kUnavailable        the store is being replaced, and that took longer than open_patience
   //   kCorruption         the store's file is missing, foreign, newer or damaged; the others go on,
   //                       and this one is marked as damaged
-  Result<StoreRef> Acquire(const std::string& tenant, const std::string& database);
+  Result<StoreRef> Acquire(const std::string& tenant, const std::string& database,
+                           Use use = Use::kWorker);
   // Closes the store when nobody holds it. True when it is closed now.
   //   kNotFound  no such database
   Result<bool> Close(const std::string& tenant, const std::string& database);
@@ -197,6 +199,15 @@ class Stores {
   //   kConflict  the name is taken; `staged` is where it was
   Status Install(const Uuid& operation, const std::string& tenant, const std::string& database,
                  const std::string& staged);
+  // Takes the database away and puts its store into quarantine, under the id that is returned.
+  // Requests in flight are waited for until `deadline`. Failures of the disk as with Replace.
+  //   kNotFound          no such database: `operation` may have happened, which the journal knows
+  //   kInvalidArgument   it is temporary: it goes with its session
+  //   kConflict          a worker used it within options.unused_for
+  //   kDeadlineExceeded  nothing has changed
+  Result<Uuid> PutAside(const Uuid& operation, const std::string& tenant,
+                        const std::string& database, const PutAsideOptions& options,
+                        SteadyTime deadline);
   // By the time it was moved there.
   Result<std::vector<QuarantinedStore>> ListQuarantine();
   // Back under its old name, or under a new one (and its tenant, if that is new).

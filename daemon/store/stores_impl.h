@@ -64,7 +64,9 @@ class Stores::Impl final : public StoreHost {
   Status DeleteDatabase(const std::string& tenant, const std::string& name,
                         std::optional<Uuid> session);
   Status Reset();
-  Result<StoreRef> Acquire(const StoreName& name);
+  Result<StoreRef> Acquire(const StoreName& name, Use use);
+  // By workers; at most since the start.
+  std::chrono::nanoseconds UnusedFor(const StoreName& name) const;
   Result<StoreInfo> Describe(const CatalogEntry& entry);
   StoreStats Stats() const;
 
@@ -75,11 +77,14 @@ class Stores::Impl final : public StoreHost {
   Status Replace(const Uuid& operation, const StoreName& name, const std::string& staged,
                  std::string_view why, std::optional<WallTime> expires, SteadyTime deadline);
   Status Install(const Uuid& operation, const StoreName& name, const std::string& staged);
+  Result<Uuid> PutAside(const Uuid& operation, const StoreName& name,
+                        const PutAsideOptions& options, SteadyTime deadline);
   Status Release(const Uuid& quarantined, const StoreName& name);
 
   const StoreOptions options_;
   file::FileSystem& files_;
   const Clock& clock_;
+  const SteadyTime began_ = clock_.Steady();
   StoreObserver* const observer_;
   const DataDirectory directory_;
   const std::unique_ptr<Catalog> catalog_;
@@ -109,6 +114,8 @@ class Stores::Impl final : public StoreHost {
 
   Result<bool> HasHappened(const Uuid& operation);
   Status CheckStaged(const std::string& staged);
+  QuarantineRow RowOf(const CatalogEntry& entry, std::string_view why,
+                      std::optional<WallTime> expires) const;
   Status MoveToStores(const std::string& staged, const Uuid& store);
   void MoveBack(const std::string& staged, const Uuid& store);
   void LiftFence(const StoreName& name);

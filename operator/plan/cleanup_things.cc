@@ -12,16 +12,21 @@ namespace {
 
 using std::chrono::seconds;
 
-// Whether a sound snapshot has this state of the store.
-bool IsSaved(const StoreView& store, const std::vector<StoreSnapshot>& snapshots) {
-  return std::any_of(snapshots.begin(), snapshots.end(), [&](const StoreSnapshot& each) {
-    const auto& items = each.status.items;
-    return IsSound(each) && !each.meta.IsDeleting() &&
-           std::any_of(items.begin(), items.end(), [&](const SnapshotItem& item) {
-             return item.store_id == store.id && item.verified && item.sequence &&
-                    static_cast<uint64_t>(*item.sequence) >= store.sequence;
-           });
-  });
+// Where a stock client goes that is told nothing: it stays.
+constexpr const char* kDefaultStore = "default_tenant/default_database";
+
+// The newest state of the store that a sound snapshot has; nothing: none has any.
+std::optional<uint64_t> SavedSequence(const StoreView& store,
+                                      const std::vector<StoreSnapshot>& snapshots) {
+  std::optional<uint64_t> saved;
+  for (const StoreSnapshot& each : snapshots) {
+    if (!IsSound(each) || each.meta.IsDeleting()) continue;
+    for (const SnapshotItem& item : each.status.items) {
+      if (item.store_id != store.id || !item.verified || !item.sequence) continue;
+      saved = std::max(saved.value_or(0), static_cast<uint64_t>(*item.sequence));
+    }
+  }
+  return saved;
 }
 
 // Names of the claims that pods use, by volume or by claim template (POD-VOLUME).
@@ -50,16 +55,23 @@ std::vector<CleanupThing> IdleStores(const StoreCleanupPolicy& policy,
   const IdleStoresRule& rule = *policy.spec.rules.idle_stores;
   for (const DaemonView& daemon : daemons) {
     for (const StoreView& store : daemon.stores) {
+      if (store.temporary || store.name == kDefaultStore) continue;
       CleanupThing thing;
       thing.rule = kIdleStoresRule;
       thing.kind = "Store";
       thing.name = daemon.pod_name + ":" + store.name;
       thing.uid = daemon.pod_uid + "/" + store.id;
       thing.place = daemon.pod_uid;
+      thing.store = store.name;
       thing.bytes = store.bytes;
-      thing.since = store.last_used;
-      const bool idle = store.last_used && now - *store.last_used >= seconds(rule.idle_seconds);
-      thing.needed = !idle || (rule.require_verified_snapshot && !IsSaved(store, snapshots));
+      thing.since = store.unused_since;
+      if (rule.require_verified_snapshot) thing.sequence = SavedSequence(store, snapshots);
+      const bool idle =
+          store.unused_since && now - *store.unused_since >= seconds(rule.idle_seconds);
+      // A store that is closed does not tell its sequence: the daemon compares once more.
+      const bool saved =
+          !rule.require_verified_snapshot || (thing.sequence && *thing.sequence >= store.sequence);
+      thing.needed = !idle || !saved;
       thing.why = idle && thing.needed ? "idle, but not in a verified snapshot" : "idle";
       things.push_back(std::move(thing));
     }

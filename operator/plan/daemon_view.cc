@@ -114,7 +114,8 @@ void ReadStores(const Json& answer, DaemonView* daemon) {
     store.damaged = FlagOf(each, "damaged");
     store.degraded = FlagOf(each, "degraded");
     store.damage = TextOf(each, "damage");
-    store.last_used = ParseTime(TextOf(each, "lastUsed"));
+    store.temporary = !TextOf(each, "session").empty();
+    store.unused_since = ParseTime(TextOf(each, "unusedSince"));
     daemon->stores.push_back(std::move(store));
   }
   std::sort(daemon->stores.begin(), daemon->stores.end(),

@@ -21,7 +21,8 @@ struct StoreView {
   uint64_t bytes = 0, sequence = 0;
   bool damaged = false, degraded = false;
   std::string damage;
-  std::optional<WallTime> last_used;
+  bool temporary = false;                // goes with its session
+  std::optional<WallTime> unused_since;  // by workers; nothing: a daemon that does not tell
 };
 
 enum class OperationState { kPending, kRunning, kAwaitingGrants, kSucceeded, kFailed, kCancelled };

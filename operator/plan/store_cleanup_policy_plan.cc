@@ -152,6 +152,8 @@ class Planner {
       ++done[thing->rule];
       if (thing->rule == kSessionsRule) {
         sessions[thing->place].push_back(thing);
+      } else if (thing->rule == kIdleStoresRule) {
+        PutAside(slot, *thing);
       } else {
         Remove(*thing);
       }
@@ -182,9 +184,9 @@ class Planner {
     plan_.Warn("LimitReached", "rule " + reached);
   }
 
-  // Objects of the API and sessions cannot be put aside. Stores are the daemon's, which has no
-  // operation to remove one: they are reported.
+  // Objects of the API and sessions cannot be put aside; stores can.
   bool MayRemove(const std::string& rule) const {
+    if (rule == kIdleStoresRule) return policy_.spec.mode != CleanupMode::kReport;
     return policy_.spec.mode == CleanupMode::kDelete &&
            (rule == kSnapshotsRule || rule == kSessionsRule ||
             (rule == kClaimsRule && seen_.may_delete_claims));
@@ -195,6 +197,22 @@ class Planner {
         thing.rule == kClaimsRule ? "persistentvolumeclaims" : kStoreSnapshotKind.plural;
     plan_.remove.push_back({resource, thing.name, thing.uid, thing.resource_version, thing.why});
     plan_.Tell("Deleted", thing.kind + " " + thing.name + ": " + thing.why);
+    Count(thing);
+  }
+
+  // The daemon takes it away only if it is unused and unchanged still.
+  void PutAside(WallTime slot, const CleanupThing& thing) {
+    const IdleStoresRule& rule = *policy_.spec.rules.idle_stores;
+    nlohmann::json body = {
+        {"action", "quarantine"}, {"store", thing.store}, {"idleSeconds", rule.idle_seconds}};
+    if (thing.sequence) body["sequence"] = *thing.sequence;
+    // Else it stays in quarantine until somebody decides.
+    if (policy_.spec.mode == CleanupMode::kDelete) {
+      body["quarantineSeconds"] = rule.quarantine_seconds;
+    }
+    const Uuid uid = OperationUid({policy_.meta.uid, "quarantine", thing.uid, FormatTime(slot)});
+    plan_.start.push_back({thing.place, uid, std::move(body)});
+    plan_.Tell("Quarantined", thing.kind + " " + thing.name + ": " + thing.why);
     Count(thing);
   }
 

@@ -22,12 +22,15 @@ inline constexpr const char* kClaimsRule = "persistentVolumeClaims";
 // Something that a rule is about, whether it is needed or not: limits are parts of all.
 struct CleanupThing {
   std::string rule, kind, name, uid, resource_version;
-  std::string place;  // the pod's uid of a file or session, the repository's name of an object
+  std::string
+      place;  // the pod's uid of a store, file or session, the repository's name of an object
   uint64_t bytes = 0;
   bool needed = true;
   std::string why;  // it is not needed, or must stay nevertheless
   std::optional<WallTime> since =
-      {};  // since when nobody needs it, by what is kept on the thing itself
+      {};                  // since when nobody needs it, by what is kept on the thing itself
+  std::string store = {};  // of a store: TENANT/DATABASE
+  std::optional<uint64_t> sequence = {};  // of a store: what the newest sound snapshot has of it
 };
 
 struct CleanupObserved {

@@ -23,6 +23,7 @@ std::unique_ptr<ActionRunner> MakeCompactAction(Services& services);
 std::unique_ptr<ActionRunner> MakeForkAction(Services& services);
 std::unique_ptr<ActionRunner> MakeMergeAction(Services& services);
 std::unique_ptr<ActionRunner> MakeSalvageAction(Services& services);
+std::unique_ptr<ActionRunner> MakeQuarantineAction(Services& services);
 std::unique_ptr<ActionRunner> MakeExportAction(Services& services);
 std::unique_ptr<ActionRunner> MakeImportAction(Services& services);
 std::unique_ptr<ActionRunner> MakeSweepAction(Services& services);

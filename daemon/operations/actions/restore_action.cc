@@ -84,10 +84,7 @@ std::vector<Hold> RestoreAction::Holds(const Request& request) const {
 }
 
 std::chrono::seconds RestoreAction::QuarantineOf(const Request& request) const {
-  const auto given = CountOf(request.arguments, "quarantineSeconds");
-  // Longer than a century is for ever, and does not overflow a time.
-  constexpr uint64_t kCentury = 100ull * 366 * 24 * 3600;
-  return given ? std::chrono::seconds(std::min(*given, kCentury)) : services_.settings.quarantine;
+  return SecondsOf(request.arguments, "quarantineSeconds").value_or(services_.settings.quarantine);
 }
 
 Result<json> RestoreAction::Run(Context& context) {

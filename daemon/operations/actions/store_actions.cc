@@ -1,4 +1,4 @@
-// verify, rebuildIndex, compact: what concerns one store as it is.
+// verify, rebuildIndex, compact, quarantine: what concerns one store as it is.
 #include <algorithm>
 
 #include "daemon/operations/actions/actions.h"
@@ -116,8 +116,58 @@ class Compact final : public OnStore {
   }
 };
 
+// --- quarantine ---
+
+constexpr const char* kIdle = "idle";
+
+class QuarantineStore final : public OnStore {
+ public:
+  using OnStore::OnStore;
+  Result<json> Run(Context& context) override {
+    return context.happened() ? Answer(*context.request().store) : OnStore::Run(context);
+  }
+
+ private:
+  Result<json> Act(Context& context, const StoreName& store) override;
+  Status CheckSequence(const Request& request, const StoreName& store);
+  Result<json> Answer(const StoreName& store) {
+    return json{{"quarantined", UuidJson(TRY(LastQuarantined(services_, store, kIdle)))}};
+  }
+};
+
+Result<json> QuarantineStore::Act(Context& context, const StoreName& store) {
+  const json& arguments = context.request().arguments;
+  TRY(context.Enter("closing"));
+  const store::WriteFence fence =
+      TRY(services_.stores.FenceWrites(store.tenant, store.database, context.deadline()));
+  TRY(CheckSequence(context.request(), store));
+  store::PutAsideOptions options;
+  options.why = kIdle;
+  options.unused_for = SecondsOf(arguments, "idleSeconds").value_or(std::chrono::seconds(0));
+  if (const auto kept = SecondsOf(arguments, "quarantineSeconds")) {
+    options.expires = services_.clock.Now() + *kept;
+  }
+  TRY(services_.stores.PutAside(context.request().uid, store.tenant, store.database, options,
+                                context.deadline()));
+  return Answer(store);
+}
+
+// That nothing was written since whoever asks saw it saved.
+Status QuarantineStore::CheckSequence(const Request& request, const StoreName& store) {
+  const std::optional<uint64_t> wanted = CountOf(request.arguments, "sequence");
+  if (!wanted) return {};
+  const uint64_t newest = TRY(Acquire(services_, store))->sequence();
+  if (newest == *wanted) return {};
+  return Conflict(
+      "the store is at sequence " + std::to_string(newest) + ", not " + std::to_string(*wanted),
+      "take a snapshot of it first");
+}
+
 }  // namespace
 
+std::unique_ptr<ActionRunner> MakeQuarantineAction(Services& services) {
+  return std::make_unique<QuarantineStore>(services);
+}
 std::unique_ptr<ActionRunner> MakeVerifyAction(Services& services) {
   return std::make_unique<VerifyStore>(services);
 }

@@ -46,7 +46,7 @@ Result<bool> DatabaseExists(Services& services, const StoreName& store) {
 }
 
 Result<store::StoreRef> Acquire(Services& services, const StoreName& store) {
-  return services.stores.Acquire(store.tenant, store.database);
+  return services.stores.Acquire(store.tenant, store.database, store::Use::kUpkeep);
 }
 
 std::optional<uint64_t> SequenceOf(Services& services, const StoreName& store) {

@@ -61,6 +61,7 @@ TEST_CASE("admin: stores are listed with their tenant", "[daemon][admin]") {
     REQUIRE(store["damaged"] == false);
     REQUIRE(store["damage"].is_null());
     REQUIRE(store["lastUsed"].is_null());
+    REQUIRE(ParseTime(store["unusedSince"].get<std::string>()).has_value());
   }
 }
 

@@ -444,6 +444,54 @@ TEST_CASE("cleanup plan: what two runs name and is old enough goes, within limit
   REQUIRE(PlanCleanup(policy, seen, next).remove.empty());
 }
 
+TEST_CASE("cleanup plan: idle stores that a sound snapshot has are put aside", "[operator][plan]") {
+  StoreCleanupPolicy policy;
+  policy.meta.uid = "policy";
+  policy.meta.created = At("2025-06-15T10:30:00Z");
+  policy.spec.schedule = "@hourly";
+  policy.spec.mode = CleanupMode::kQuarantine;
+  policy.spec.limits.max_percent = 50;
+  policy.spec.rules.idle_stores = IdleStoresRule{3600};
+  StoreSnapshot snapshot;
+  snapshot.status.items.resize(1);
+  snapshot.status.items[0].store_id = "saved";
+  snapshot.status.items[0].verified = true;
+  snapshot.status.items[0].sequence = 7;
+  Set(&snapshot.status.conditions, {"Succeeded", Truth::kTrue, "Completed", ""}, kNow);
+  Set(&snapshot.status.conditions, {"Verified", Truth::kTrue, "Sound", ""}, kNow);
+  DaemonView daemon;
+  daemon.pod_uid = "pod";
+  StoreView store;
+  store.unused_since = kNow - std::chrono::hours(3);
+  for (const char* id : {"saved", "unsaved", "grown", "fresh", "temporary", "default"}) {
+    store.id = id;
+    store.name = std::string("team/") + id;
+    daemon.stores.push_back(store);
+  }
+  daemon.stores[2].id = "saved";  // of the same snapshot, and has been written since
+  daemon.stores[2].sequence = 8;
+  daemon.stores[3].unused_since = kNow - 60s;
+  daemon.stores[4].temporary = true;
+  daemon.stores[5].name = "default_tenant/default_database";
+  CleanupObserved seen;
+  seen.things = IdleStores(policy, {daemon}, {snapshot}, kNow);
+  REQUIRE(seen.things.size() == 4);
+  CleanupPlan plan = PlanCleanup(policy, seen, kNow);
+  REQUIRE(plan.start.empty());  // one run named it
+  policy.status = plan.status;
+  const WallTime next = At("2025-06-15T13:00:00Z");
+  plan = PlanCleanup(policy, seen, next);
+  REQUIRE(plan.start.size() == 1);
+  REQUIRE(plan.start[0].pod_uid == "pod");
+  const nlohmann::json body = {
+      {"action", "quarantine"}, {"store", "team/saved"}, {"idleSeconds", 3600}, {"sequence", 7}};
+  REQUIRE(plan.start[0].body == body);
+  policy.spec.mode = CleanupMode::kDelete;
+  REQUIRE(PlanCleanup(policy, seen, next).start.at(0).body["quarantineSeconds"] == 604'800);
+  policy.spec.mode = CleanupMode::kReport;
+  REQUIRE(PlanCleanup(policy, seen, next).start.empty());
+}
+
 TEST_CASE("cleanup plan: a claim is stamped, and unstamped when it is used", "[operator][plan]") {
   using Json = nlohmann::json;
   StoreCleanupPolicy policy;
