@@ -86,6 +86,7 @@ prometheus                   promtool, which checks our metrics (its service is 
 shellcheck                   checks shell scripts
 python3-venv                 Python tests and the demo
 openssl                      certificates of tests
+nginx-light                  TLS in front of the compose example (its service is not started)
 LIST
   # The S3 server of the tests is built by Go; one from elsewhere will do.
   command -v go >/dev/null || echo "golang-go                    builds Helm, the S3 server and the API server of the tests"

@@ -10,7 +10,7 @@ echo "seed: $SEED (SEED=$SEED make test runs the same again)"
 venv="${PANNIER_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/pannier/venv}"
 python=$venv/bin/python
 step=scripts/step.sh
-steps=(unit chroma-core clients differential doors abuse crash faults memory-mode kills disaster rescue workers footprint)
+steps=(unit chroma-core clients differential doors compose abuse crash faults memory-mode kills disaster rescue workers footprint)
 for name in "${steps[@]}"; do rm -f "build/log/$name.count"; done
 
 $step unit scripts/unit_tests.py build
@@ -23,6 +23,7 @@ $step clients "$python" tests/clients/run.py
 # A seed of its own: what new seeds find are quirks of Chroma's parsers; they belong to long runs.
 $step differential "$python" tests/chroma/differential.py --seed 1
 $step doors "$python" tests/doors/run_doors.py
+$step compose "$python" tests/compose/run_compose.py
 $step abuse "$python" tests/abuse/run_abuse.py --seed "$SEED"
 $step crash "$python" tests/crash/run_crash.py --rounds 20 --seed "$SEED"
 $step faults "$python" tests/faults/matrix.py
