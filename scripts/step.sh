@@ -24,8 +24,11 @@ count() {
   echo "${passed:-0} ${failed:-0}"
 }
 
+limit=()
+[[ ${CI:-} == true ]] && limit=(timeout --kill-after=30 "${STEP_LIMIT:-1500}")
+
 started=$SECONDS
-"$@" >"$log" 2>&1 </dev/null
+"${limit[@]}" "$@" >"$log" 2>&1 </dev/null
 status=$?
 took=$((SECONDS - started))
 # Colours off; the last line that says something.

@@ -2,9 +2,11 @@
 """Runs clang-tidy on all sources that a build directory compiles, as many at once as there are cores.
 
     scripts/tidy.py BUILD_DIR FILE...     prints findings and one closing line
+    TIDY_SECONDS=n                        begins with no file after so long, those changed last first
 
 What was clean stays clean until something changes that clang-tidy reads: the file, a header, the list
 of checks, the command, clang-tidy itself. That is remembered in the user's cache; nothing else is.
+So what one run had no time for is looked at by the next.
 Needs a built BUILD_DIR (ninja's record of who includes what).
 """
 
@@ -15,6 +17,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -88,16 +91,30 @@ def look(build: Path, source: Path) -> str:
     return done.stdout.strip() or f"{source}: error: {done.stderr.strip()}"
 
 
+def newest_first(sources: list[Path]) -> list[Path]:
+    """By the last commit that changed them; what is not committed comes first."""
+    log = subprocess.run(["git", "log", "-n", "500", "--format=", "--name-only"], cwd=ROOT, text=True,
+                         stdout=subprocess.PIPE).stdout
+    age: dict[Path, int] = {}
+    for place, name in enumerate(log.split()):
+        age.setdefault(ROOT / name, place)
+    return sorted(sources, key=lambda each: age.get(each, -1))
+
+
 def main(build: Path, names: list[str]) -> int:
     folder = cache_folder()
     known = keys(build)
     sources = [Path(name).resolve() for name in names]
-    wanted = [source for source in sources
-              if source not in known or not (folder / known[source]).exists()]
-    findings = 0
+    wanted = newest_first([source for source in sources
+                           if source not in known or not (folder / known[source]).exists()])
+    end = time.monotonic() + float(os.environ.get("TIDY_SECONDS") or "inf")
+    findings = left = 0
     with ThreadPoolExecutor(os.cpu_count()) as crew:
-        for source, found in zip(wanted, crew.map(lambda each: look(build, each), wanted)):
-            if found:
+        looks = crew.map(lambda each: look(build, each) if time.monotonic() < end else None, wanted)
+        for source, found in zip(wanted, looks):
+            if found is None:
+                left += 1
+            elif found:
                 print(found, flush=True)
                 findings += max(found.count("error:") + found.count("warning:"), 1)
             elif source in known:
@@ -106,8 +123,9 @@ def main(build: Path, names: list[str]) -> int:
     for each in oldest_first[:-KEPT]:
         each.unlink(missing_ok=True)
     unchanged = len(sources) - len(wanted)
+    rest = f"; {left} left to the next run: the time was over" if left else ""
     print(f"tidy: {findings} findings" if findings else
-          f"tidy: {len(sources)} files, clean ({unchanged} unchanged since they were)")
+          f"tidy: {len(sources) - left} files, clean ({unchanged} unchanged since they were){rest}")
     return 1 if findings else 0
 
 

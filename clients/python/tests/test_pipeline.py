@@ -6,7 +6,7 @@ import signal
 import threading
 
 import pytest
-from conftest import KIND, wait_until
+from conftest import KIND
 
 import pannier
 from pannier import SnapshotPipeline, _private, errors
@@ -186,12 +186,12 @@ def test_a_folder_that_somebody_still_uses_is_left_alone(pipeline, place, monkey
 
 
 def test_of_one_step_one_works_and_the_other_takes_its_result(pipeline, make):
-    begun, calls, results = threading.Event(), [], []
+    begun, tried, calls, results = threading.Event(), threading.Event(), [], []
 
     def fill(client):
         calls.append(client)
         begun.set()
-        wait_until(waiting.is_alive)
+        assert tried.wait(60)
         adding("a")(client)
 
     first = threading.Thread(target=lambda: results.append(pipeline.write("one", fill)))
@@ -201,6 +201,7 @@ def test_of_one_step_one_works_and_the_other_takes_its_result(pipeline, make):
     waiting.start()
     with pytest.raises(errors.TimeoutError, match="another process"):
         make(seconds=0.1).write("one", fill)
+    tried.set()
     first.join(60)
     waiting.join(60)
     assert len(calls) == 1 and results[0] == results[1]
