@@ -17,6 +17,7 @@ SCRIPTS = ROOT / "tests" / "e2e" / "cluster" / "node"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pannier"
 VENV = Path(os.environ.get("PANNIER_VENV") or CACHE / "venv")
 SYSTEM = "pannier-system"
+NODE_NAME = "node"  # as cluster/node/env.sh has it
 
 
 class Node:
@@ -85,16 +86,25 @@ class Node:
         assert len(pods) == 1, [pod["metadata"]["name"] for pod in pods]
         return pods[0]
 
-    def daemon_pid(self, pod: dict) -> int:
-        """Of its pannierd, as this machine sees it."""
-        uid = pod["metadata"]["uid"]
+    def pids(self, name: str, group: str = "") -> list[int]:
+        """Of the processes of that name, as this machine sees them; `group`: a part of their cgroup's name."""
+        found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                if (folder / "comm").read_text() == "pannierd\n" and uid in (folder / "cgroup").read_text():
-                    return int(folder.name)
+                if (folder / "comm").read_text().strip() == name[:15] and group in (folder / "cgroup").read_text():
+                    found.append(int(folder.name))
             except OSError:
                 continue
-        raise AssertionError(f"no daemon runs in {pod['metadata']['name']}")
+        return found
+
+    def pid_of(self, pod: dict, name: str) -> int:
+        pids = self.pids(name, pod["metadata"]["uid"])
+        if not pids:
+            raise AssertionError(f"no {name} runs in {pod['metadata']['name']}")
+        return pids[0]
+
+    def daemon_pid(self, pod: dict) -> int:
+        return self.pid_of(pod, "pannierd")
 
 
 def eventually(what: str, probe: Callable[[], object], seconds: float = 90):

@@ -1,0 +1,100 @@
+"""What the tests of the node have in common: a namespace, a worker that writes, and what it was told."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import make as images
+import objects as make
+from node import CACHE, ROOT, Node, condition, eventually
+
+node = Node()
+
+
+class Case(unittest.TestCase):
+    def in_namespace(self, pod_security: str = "privileged") -> str:
+        self.ns = node.new_namespace("app", pod_security)
+        self.journal = node.folder / "journals" / self.ns
+        self.addCleanup(node.kubectl, "delete", "namespace", self.ns, "--wait=false")
+        return self.ns
+
+    def rolled_out(self, what: str) -> None:
+        node.kubectl("-n", self.ns, "rollout", "status", what, "--timeout=90s")
+
+    def acknowledged(self) -> int:
+        with contextlib.suppress(FileNotFoundError):
+            return len((self.journal / "acknowledged").read_text().splitlines())
+        return 0
+
+    def goes_on(self, seconds: float = 90) -> None:
+        """The worker's writes are acknowledged, from now on."""
+        before = self.acknowledged()
+        eventually("the worker writes", lambda: self.acknowledged() > before + 5, seconds)
+
+    def lost(self) -> list:
+        """Of the acknowledged records, those that Chroma's client does not find."""
+        pod = node.pod_of(self.ns)
+        text = node.kubectl("-n", self.ns, "exec", pod["metadata"]["name"], "-c", "worker", "--", str(make.VENV / "bin" / "python"),
+                            make.WORKER, "check", "/journal/acknowledged")
+        found = json.loads(text.splitlines()[-1])
+        self.assertGreater(found["acknowledged"], 0)
+        return found["lost"]
+
+    def ready(self, kind: str, name: str, wanted: str, which: str = "Ready", seconds: float = 90) -> dict:
+        def probe():
+            tree = node.get(self.ns, kind, name)
+            if condition(tree, which) != wanted:
+                raise AssertionError(json.dumps(tree.get("status", {}).get("conditions", []))[:800])
+            return tree
+        return eventually(f"{kind} {name}: {which} is {wanted}", probe, seconds)
+
+    def writer(self) -> dict:
+        return make.python_worker(self.journal, "write", "/journal/acknowledged")
+
+    def running_writer(self, **spec) -> dict:
+        """A namespace, a VectorStore, and a Deployment whose worker writes."""
+        self.in_namespace()
+        node.apply(self.ns, make.vector_store(**{"storage": {"ephemeralClaim": {"size": "1Gi"}}, **spec}))
+        node.apply(self.ns, make.deployment(self.writer()))
+        self.rolled_out("deployment/app")
+        self.goes_on()
+        return node.pod_of(self.ns)
+
+
+@functools.cache
+def import_s3_server() -> str:
+    """The S3 server as an image: a program and its libraries, like ours. Returns its name."""
+    name = "localhost/s3:test"
+    with tempfile.TemporaryDirectory() as folder:
+        contents = images.collect([CACHE / "bin" / "versitygw"], zones=False, licence=ROOT / "LICENSE", scratch=Path(folder))
+        layer = images.archive.layer([*contents.base.values(), *contents.programs.values()])
+        archive = Path(folder) / "s3.tar"
+        images.archive.write(archive, name, images.output("dpkg", "--print-architecture").strip(), {}, [layer],
+                             "1970-01-01T00:00:00Z")
+        node.import_image(archive)
+    return name
+
+
+class SnapshotCase(Case):
+    def with_repository(self) -> None:
+        self.in_namespace()
+        node.apply(self.ns, *make.s3_server(import_s3_server()))
+        node.kubectl("-n", self.ns, "wait", "pod/s3", "--for=condition=Ready", "--timeout=60s")
+        node.apply(self.ns, *make.s3_repository(self.ns))
+        self.ready("snapshotrepository", "s3", "True/Validated")
+
+    def snapshot(self, name: str) -> None:
+        node.apply(self.ns, make.of_pannier("StoreSnapshot", name, vectorStoreRef={"name": "docs"}))
+        self.ready("storesnapshot", name, "True/Completed", "Succeeded")
+        self.assertTrue(condition(node.get(self.ns, "storesnapshot", name), "Verified").startswith("True/"))
+
+    def start(self, **spec) -> None:
+        node.apply(self.ns, make.vector_store(repositoryRef={"name": "s3"}, **spec))
+        node.apply(self.ns, make.deployment(self.writer()))
+        self.rolled_out("deployment/app")
+        self.goes_on()
