@@ -160,7 +160,7 @@ void AddStoreUpkeep(std::vector<CommandSpec>& table) {
                    "Give free space back to the file system",
                    {Store()}});
   table.push_back(
-      {"store quarantine",
+      {"store retire",
        Command::kOperation,
        "quarantine",
        "Take a store away from its clients and keep it aside (quarantine list)",
@@ -303,7 +303,7 @@ std::string_view GroupHelp(std::string_view words) {
   if (words == "snapshot") return "Snapshots of stores, in a repository";
   if (words == "repository") return "Where snapshots are kept";
   if (words == "store") return "Checks, repairs and moves of one store";
-  if (words == "store quarantine") return "Stores that were moved aside";
+  if (words == "store retire") return "Stores that were moved aside";
   if (words == "sessions") return "Workers that are registered, and their temporary stores";
   if (words == "operations") return "What the daemon was asked to do";
   if (words == "mode") return "Whether the daemon accepts writes, and why not";

@@ -84,7 +84,8 @@ class DayTwo(SnapshotCase):
         node.apply(self.ns, make.deployment(spec))
         self.rolled_out("deployment/app")
         self.goes_on()
-        filler = Path(f"/proc/{node.daemon_pid(node.pod_of(self.ns))}/root/var/lib/pannier/filler")
+        daemon = node.daemon_pid(node.pod_of(self.ns))
+        filler = Path("/proc", str(daemon), "root", "var/lib/pannier", "filler")
         with open(filler, "wb", buffering=0) as file:
             try:
                 while True:

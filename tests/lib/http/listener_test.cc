@@ -106,10 +106,16 @@ TEST_CASE("listener: a dead socket is replaced, anything else is left alone",
   REQUIRE(Entries(dir.path()) <= 1);
 }
 
-// As a supervisor has it; copies share it.
-Listener Lent(const UnixListener& kept, const std::string& path) {
+// A socket as a supervisor keeps it.
+file::Descriptor Listening(const std::string& path) {
+  file::Descriptor socket = BoundTo(path);
+  REQUIRE(listen(socket.get(), 16) == 0);
+  return socket;
+}
+
+Listener Lent(const file::Descriptor& kept, const std::string& path) {
   Listener listener = ServerFixture::OnSocket(path, test::Echo);
-  listener.lent = file::Descriptor(dup(kept.descriptor()));
+  listener.lent = file::Descriptor(dup(kept.get()));
   return listener;
 }
 
@@ -117,7 +123,7 @@ TEST_CASE("listener: who comes to a socket that is lent between two servers wait
           "[lib][http][listener]") {
   TempDir dir;
   const std::string path = dir / "s";
-  const UnixListener kept = UnixListener::Bind(path, 0600, "").value();
+  const file::Descriptor kept = Listening(path);
   {
     Server first(Named("first"));
     first.Add(Lent(kept, path));
@@ -139,7 +145,7 @@ TEST_CASE("listener: who comes to a socket that is lent between two servers wait
 TEST_CASE("listener: a socket that is lent must be the one that is meant",
           "[lib][http][listener]") {
   TempDir dir;
-  const UnixListener kept = UnixListener::Bind(dir / "s", 0600, "").value();
+  const file::Descriptor kept = Listening(dir / "s");
   Server server(Named("test"));
   SECTION("another path") { server.Add(Lent(kept, dir / "t")); }
   SECTION("it does not listen") {
