@@ -125,7 +125,8 @@ void AddRepositories(std::vector<CommandSpec>& table) {
        "repositoryGc",
        "Delete snapshots that no rule keeps, then chunks that none uses",
        {Repository(),
-        {"--grace", "graceSeconds", Kind::kDuration, "Spare chunks younger than this"},
+        {"--grace", "graceSeconds", Kind::kDuration,
+         "Unused in two runs so far apart; longer than a snapshot takes"},
         {"--keep-last", "keep.last", Kind::kCount, "Snapshots to keep of each store"},
         {"--keep-hourly", "keep.hourly", Kind::kCount, "Hours of which to keep one"},
         {"--keep-daily", "keep.daily", Kind::kCount, "Days of which to keep one"},
@@ -163,7 +164,7 @@ void AddStoreUpkeep(std::vector<CommandSpec>& table) {
       {"store retire",
        Command::kOperation,
        "quarantine",
-       "Take a store away from its clients and keep it aside (quarantine list)",
+       "Take a store away from its clients and keep it aside (store quarantine list)",
        {Store(),
         {"--idle", "idleSeconds", Kind::kDuration, "Only if no worker used it for so long"},
         {"--keep", "quarantineSeconds", Kind::kDuration,
@@ -303,7 +304,7 @@ std::string_view GroupHelp(std::string_view words) {
   if (words == "snapshot") return "Snapshots of stores, in a repository";
   if (words == "repository") return "Where snapshots are kept";
   if (words == "store") return "Checks, repairs and moves of one store";
-  if (words == "store retire") return "Stores that were moved aside";
+  if (words == "store quarantine") return "Stores that were moved aside";
   if (words == "sessions") return "Workers that are registered, and their temporary stores";
   if (words == "operations") return "What the daemon was asked to do";
   if (words == "mode") return "Whether the daemon accepts writes, and why not";

@@ -2,7 +2,7 @@
 //
 // A request is in the journal before it is answered. Operations that need the same thing (Hold)
 // wait for each other in the order in which they came. One that a crash or a shutdown ended is run
-// again at the next start, at most `attempts_max` times; one whose change of the catalog is
+// again at the next start, after `attempts_max` crashes no more; one whose change of the catalog is
 // committed goes forward. What has ended is read from the journal, which keeps the newest.
 // Threads: `parallel` of its own, named "operation-N"; calls from any. Lifetime: `journal`, the
 // runners and `clock` outlive it.
@@ -36,7 +36,7 @@ struct ExecutorOptions {
   uint32_t attempts_max = 3;
 };
 
-// How one ended, for metrics and events. Called from its thread; must return at once.
+// How one ended, for metrics and events. Called from its thread, or Cancel()'s; returns at once.
 struct Ended {
   const Request& request;
   State state;

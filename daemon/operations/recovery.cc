@@ -139,8 +139,9 @@ void Recovery::SayStopped() {
       std::to_string(DamagePolicy::kMassStores) +
           " stores were found damaged within minutes: the disk is to be suspected, and nothing is "
           "repaired by itself any more",
-      std::string("check the volume and the machine's memory; move to another volume and restore, "
-                  "or start the daemon anew once the cause is gone: ") +
+      std::string(
+          "check the volume and the machine's memory; move to another volume and restore, or, "
+          "once the cause is gone, salvage or restore these stores by hand: ") +
           kRunbook);
   for (const Uuid& uid : submitted_) {
     const Status cancelled = executor_.Cancel(uid);

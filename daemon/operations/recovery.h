@@ -3,9 +3,9 @@
 // Each store that is damaged makes an event. In mode automatic a salvage is asked for, at most one
 // an hour for a store; it gives up by itself where it would lose more than the configuration
 // allows. Many stores at once are a bad disk, on which writing repairs makes things worse: from the
-// third store within ten minutes on nothing is repaired until the daemon is started anew, and an
-// event says so. docs/runbooks/damage.md. Threads: OnDamage() from any, returns at once; one thread
-// of its own, "recovery". Lifetime: what it is given outlives it.
+// third store within ten minutes on nothing is repaired by itself, and an event says so; stores
+// that are marked count again at the next start. docs/runbooks/damage.md. Threads: OnDamage() from
+// any, returns at once; one thread of its own, "recovery". Lifetime: what it is given outlives it.
 #pragma once
 
 #include <chrono>

@@ -110,7 +110,7 @@ class SnapshotFinder {
                      SteadyTime deadline) EXCLUDES(mutex_);
 
   Mutex mutex_;
-  std::map<std::string, Facts> facts_ GUARDED_BY(mutex_);  // by repository and key
+  std::map<std::string, Facts> facts_ GUARDED_BY(mutex_);  // by key: it holds uids
 };
 
 }  // namespace pannier::operations

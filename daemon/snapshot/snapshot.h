@@ -1,7 +1,7 @@
 // Takes, proves and brings back snapshots: between a store (or a folder) and a repository.
-// docs/architecture.md, "A snapshot". Threads: any; each call works with at most `transfers`
-// threads of its own besides the caller's. Memory of a call: at most 64 MiB. Lifetime: arguments
-// outlive the call.
+// docs/architecture.md, "A snapshot". Threads: any; each call works with at most `transfers`, or 4,
+// threads of its own besides the caller's. Memory of a call: at most 64 MiB with 4 transfers and a
+// store of 1 GB. Lifetime: arguments outlive the call.
 #pragma once
 
 #include <cstdint>
@@ -44,9 +44,9 @@ struct TakeOptions {
 // 1. pins the store; 2. cuts its file into chunks, hashes them, and spools those that the parent
 // does not have; 3. releases the pin, does the same with saved indexes, and sends; 4. commits the
 // manifest, last. Until 4 nothing exists but chunks that nobody names. Repeated with the same uid
-// after a crash, it finds its manifest and returns that. `progress` is told of bytes hashed, then
-// of bytes sent, and is called by one thread at a time.
-//   kDeadlineExceeded   stopped, or out of time; there is no snapshot
+// after a crash, it returns the manifest it finds, if it may list. `progress` is told of bytes
+// hashed, then of bytes sent, and is called by one thread at a time.
+//   kDeadlineExceeded   stopped, or out of time: no snapshot, unless the commit's answer was lost
 //   kResourceExhausted  the store was written faster than it could be copied
 Result<contract::Manifest> Take(store::Store& source, repository::Repository& repository,
                                 const TakeOptions& options, file::FileSystem& files,

@@ -15,7 +15,7 @@ constexpr auto kLookAgain = std::chrono::milliseconds(2);
 
 void LogIfNotMoved(const Status& moved) {
   if (moved.ok()) return;
-  LogWarn("a store was not moved to quarantine; tried again at the next start")
+  LogWarn("a store was not moved to quarantine; tried again within a minute")
       .Add("error", moved.error().what);
 }
 

@@ -151,7 +151,7 @@ class Stores {
   // Whether writes are refused now, and why. Cheap while they are not.
   GateState write_state() const;
   // Refuses all writes of clients until it is called with nothing: their error is kUnavailable, and
-  // says `reason`. Operations (snapshots, restores, …) go on. Ends with the process.
+  // says `reason`. Operations go on, all but PutAside(). Ends with the process.
   void RefuseWrites(std::optional<std::string> reason);
   // Remembers that the store is damaged until it is cleared, replaced or deleted. Requests go on:
   // what fails its check is refused record by record.  kNotFound: no such database
@@ -173,7 +173,7 @@ class Stores {
   // removed. What a crash leaves there is removed at start, and by RemoveStaging().
   Result<std::string> MakeStaging(const Uuid& operation);
   Status RemoveStaging(const Uuid& operation);
-  // The folder's id, which also names the store in repositories.
+  // The folder's id, another one after each Replace(); repositories go by the database's id.
   Result<Uuid> StoreId(const std::string& tenant, const std::string& database);  // kNotFound
   // Returns once no write is in flight. The fence goes with the name: it also holds for a store
   // that is closed, opened or put in its place meanwhile. It ends before Stores.
@@ -186,11 +186,11 @@ class Stores {
   // old one goes to quarantine. Requests that come meanwhile wait (at most open_patience), and
   // those in flight are waited for until `deadline`: the caller holds no StoreRef of it. Done once
   // per `operation` that the journal knows: repeated, it is ok.
-  //   kNotFound          no such database, or nothing is staged; nothing has changed
+  //   kNotFound, kInvalidArgument  no such database; nothing is staged there; nothing has changed
   //   kConflict          somebody else is replacing it; nothing has changed
   //   kDeadlineExceeded  nothing has changed
-  //   others             the disk failed. Nothing has changed, but when the disk failed the very
-  //                      commit, a restart may show that it was done: ask the journal then
+  //   others             the disk failed. The database is as it was, `staged` may be gone; when it
+  //                      failed the very commit, a restart may show it done: ask the journal then
   Status Replace(const Uuid& operation, const std::string& tenant, const std::string& database,
                  const std::string& staged, std::string_view why,
                  std::optional<WallTime> quarantine_expires, SteadyTime deadline);
@@ -200,7 +200,7 @@ class Stores {
   Status Install(const Uuid& operation, const std::string& tenant, const std::string& database,
                  const std::string& staged);
   // Takes the database away and puts its store into quarantine, under the id that is returned.
-  // Requests in flight are waited for until `deadline`. Failures of the disk as with Replace.
+  // Those in flight are waited for. Fails as Replace(), or as writes while these are refused.
   //   kNotFound          no such database: `operation` may have happened, which the journal knows
   //   kInvalidArgument   it is temporary: it goes with its session
   //   kConflict          a worker used it within options.unused_for

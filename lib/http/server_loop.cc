@@ -172,12 +172,13 @@ void Server::Impl::EndSoon(Worker& worker, Connection& connection) {
 
 void Server::Impl::AcceptAll(Worker& worker, Socket& socket) {
   for (int i = 0; i < kAcceptsInARow; ++i) {
-    if (stopping_.load(std::memory_order_relaxed)) return;
+    // Who waits at a socket that is lent is the next server's.
+    if (socket.is_lent && stopping_.load(std::memory_order_relaxed)) return;
     int error = 0;
     file::Descriptor accepted = AcceptOne(worker, socket, &error);
     if (accepted) {
       Admit(worker, socket, std::move(accepted));
-    } else if (error == EAGAIN) {
+    } else if (error == EAGAIN || stopping_.load(std::memory_order_relaxed)) {
       return;
     } else if (error != 0) {
       return AcceptLater(socket, error);

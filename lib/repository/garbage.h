@@ -1,8 +1,8 @@
 // Garbage collection: chunks that no manifest names. A chunk goes only when two runs, at least
-// `grace` apart, found it unreferenced, and it was not renewed in between; `grace` is longer than
-// any snapshot may take, so that chunks of one in progress are safe. Any error of listing or of
-// reading a manifest ends the run before anything is deleted. Threads: any; two runs at once only
-// repeat each other.
+// `grace` apart, found it unreferenced, and it was not renewed in between. `grace` must be longer
+// than any daemon's snapshot into it takes, whose chunks nobody names yet: the caller sees to that.
+// Any error of listing or of reading a manifest ends the run before anything is deleted. Threads:
+// any; two runs at once only repeat each other.
 #pragma once
 
 #include <chrono>

@@ -7,7 +7,7 @@
 //   snapshots/<owner>/<store>/<sequence>-<uid>.hold.json      must not be deleted
 //   garbage/<time>.json                              what a collection run found unreferenced
 //
-// Nothing works on a repository whose identity is absent or another than expected, but Initialise.
+// Open() refuses an identity that is absent or not the expected one; who deletes looks once more.
 // Threads: any. Lifetime: `objects` and `clock` outlive it.
 #pragma once
 
@@ -50,7 +50,7 @@ class Repository {
   // Reads the identity.
   //   kNotFound         there is none, and no other object either: Initialise() is what it needs
   //   kConflict         there is none, yet other objects are; or it is not `expected`
-  //   kInvalidArgument  of a newer format
+  //   kInvalidArgument, kCorruption  of a newer format; of none that can be understood
   static Result<std::unique_ptr<Repository>> Open(ObjectStore& objects, const Clock& clock,
                                                   std::optional<Uuid> expected,
                                                   SteadyTime deadline);
