@@ -25,7 +25,7 @@ count() {
 }
 
 limit=()
-[[ ${CI:-} == true ]] && limit=(timeout --kill-after=30 "${STEP_LIMIT:-1500}")
+[[ ${CI:-} == true ]] && limit=(timeout --kill-after=60 "${STEP_LIMIT:-1500}")
 
 started=$SECONDS
 "${limit[@]}" "$@" >"$log" 2>&1 </dev/null

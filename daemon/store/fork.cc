@@ -26,7 +26,7 @@ Result<StoreCopy> StageAndInstall(Stores& stores, const Uuid& operation, const S
                                   const StoreName& to, file::FileSystem& files,
                                   const CallContext& call, const Progress& progress) {
   const std::string staged = TRY(stores.MakeStaging(operation));
-  StoreRef source = TRY(stores.Acquire(from.tenant, from.database));
+  StoreRef source = TRY(stores.Acquire(from.tenant, from.database, Use::kUpkeep));
   const StoreCopy copy = TRY(CopyStore(*source, staged, files, call, progress));
   source.reset();
   TRY(stores.Install(operation, to.tenant, to.database, staged));

@@ -174,11 +174,12 @@ class StoreMerger {
 Result<MergeReport> Stage(Stores& stores, const MergeRequest& request, const std::string& staged,
                           const StoreOptions& options, file::FileSystem& files,
                           const CallContext& call, const Progress& progress) {
-  StoreRef original = TRY(stores.Acquire(request.into.tenant, request.into.database));
+  StoreRef original = TRY(stores.Acquire(request.into.tenant, request.into.database, Use::kUpkeep));
   TRY(CopyStore(*original, staged, files, call, {}));
   original.reset();
   std::shared_ptr<Store> copy = TRY(OpenOfflineStore(staged, options, files));
-  const StoreRef from = TRY(stores.Acquire(request.from.tenant, request.from.database));
+  const StoreRef from =
+      TRY(stores.Acquire(request.from.tenant, request.from.database, Use::kUpkeep));
   MergeReport report = TRY(MergeStores(*from, *copy, request.rule, call, progress));
   TRY(FinishOfflineStore(std::move(copy), staged, files));
   return report;

@@ -15,14 +15,19 @@ constexpr int kRoomAttemptsMax = 4;
 
 SteadyTime OpenStores::NoteUse(const StoreName& name, Use use) {
   const SteadyTime now = clock_.Steady();
-  if (use == Use::kWorker) worked_[name] = now;
+  if (use == Use::kWorker) past_[name].worked = now;
   return now;
 }
 
-std::optional<SteadyTime> OpenStores::LastWorked(const StoreName& name) const {
+OpenStores::Past OpenStores::PastOf(const StoreName& name) const {
   MutexLock lock(mutex_);
-  const auto found = worked_.find(name);
-  return found == worked_.end() ? std::nullopt : std::optional(found->second);
+  const auto found = past_.find(name);
+  return found == past_.end() ? Past() : found->second;
+}
+
+void OpenStores::NoteMade(const StoreName& name) {
+  MutexLock lock(mutex_);
+  past_[name] = {clock_.Steady(), 0};
 }
 
 std::shared_ptr<SqliteStore> OpenStores::Find(const StoreName& name, Use use) {
@@ -119,6 +124,7 @@ bool OpenStores::MakeRoom() {
 void OpenStores::CloseSlot(Table::iterator slot) {
   const StoreName name = slot->first;
   std::shared_ptr<SqliteStore> closing = std::move(slot->second.store);
+  past_[name].sequence = closing->sequence();
   mutex_.Unlock();
   closing.reset();
   mutex_.Lock();
@@ -211,7 +217,7 @@ Status OpenStores::AwaitUnused(const StoreName& name, SteadyTime deadline) {
 
 std::shared_ptr<SqliteStore> OpenStores::Remove(const StoreName& name) {
   MutexLock lock(mutex_);
-  worked_.erase(name);
+  past_.erase(name);
   if (!AwaitSettled(name)) return nullptr;
   const auto slot = table_.find(name);
   std::shared_ptr<SqliteStore> store = std::move(slot->second.store);

@@ -63,8 +63,14 @@ class OpenStores {
   //                       unused stores are closed first, and it is tried again
   Result<std::shared_ptr<SqliteStore>> FindOrOpen(const StoreName& name, const Opener& open,
                                                   Use use = Use::kWorker);
-  // When a worker last asked for it, whether it is open or not; nothing: not since this was made.
-  std::optional<SteadyTime> LastWorked(const StoreName& name) const;
+  // Of a store, whether it is open or not, since this table was made.
+  struct Past {
+    std::optional<SteadyTime> worked;  // when a worker last asked for it, or it was made
+    index::Sequence sequence = 0;      // when it was last closed; 0: it was not
+  };
+  Past PastOf(const StoreName& name) const;
+  // It was made, or came back from quarantine: nobody can have asked for it yet.
+  void NoteMade(const StoreName& name);
 
   // The store if it is open, even when it is barred; not marked as used.
   std::shared_ptr<SqliteStore> Peek(const StoreName& name) const;
@@ -117,7 +123,7 @@ class OpenStores {
   mutable Mutex mutex_;
   CondVar settled_;
   Table table_ GUARDED_BY(mutex_);
-  std::unordered_map<StoreName, SteadyTime, StoreNameHash> worked_ GUARDED_BY(mutex_);
+  std::unordered_map<StoreName, Past, StoreNameHash> past_ GUARDED_BY(mutex_);
   std::unordered_set<StoreName, StoreNameHash> barred_ GUARDED_BY(mutex_);
 };
 

@@ -154,6 +154,7 @@ Status Stores::Impl::Replace(const Uuid& operation, const StoreName& name,
   // stay where they are, and the intent decides then.
   TRY(catalog_->Exchange(entry, fresh, old, operation));
   damage_.Forget(name);
+  open_.NoteMade(name);
   LogIfNotMoved(quarantine_.MoveIn(old));
   return {};
 }
@@ -169,6 +170,7 @@ Status Stores::Impl::Install(const Uuid& operation, const StoreName& name,
   const CatalogEntry entry{Uuid::Random(), Uuid::Random(), name.tenant, name.database};
   TRY(MoveToStores(staged, entry.store));
   Status installed = catalog_->Insert(entry, /*with_tenant=*/true, operation);
+  if (installed.ok()) open_.NoteMade(name);
   if (installed.Is(Errc::kConflict)) MoveBack(staged, entry.store);
   return installed;
 }
@@ -196,7 +198,9 @@ Result<Uuid> Stores::Impl::PutAside(const Uuid& operation, const StoreName& name
 
 Status Stores::Impl::Release(const Uuid& quarantined, const StoreName& name) {
   const std::shared_lock changing(databases_change_);
-  return quarantine_.Release(quarantined, name.tenant, name.database);
+  TRY(quarantine_.Release(quarantined, name.tenant, name.database));
+  open_.NoteMade(name);
+  return {};
 }
 
 // --- Stores ---

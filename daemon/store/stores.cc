@@ -128,6 +128,7 @@ Status Stores::Impl::MakeDatabase(const CatalogEntry& entry, bool with_tenant) {
     made = catalog_->Insert(entry, with_tenant);
     // A commit that the disk failed may be there after a power cut, and must find its files. The
     // next start knows, and removes them if they are an intent still.
+    if (made.ok()) open_.NoteMade(NameOf(entry));
     if (!made.Is(Errc::kConflict)) return made;
   }
   // What cannot be removed now is an intent still, and goes at the next start.
@@ -231,7 +232,7 @@ Result<StoreRef> Stores::Impl::Acquire(const StoreName& name, Use use) {
 }
 
 std::chrono::nanoseconds Stores::Impl::UnusedFor(const StoreName& name) const {
-  return clock_.Steady() - open_.LastWorked(name).value_or(began_);
+  return clock_.Steady() - open_.PastOf(name).worked.value_or(began_);
 }
 
 Result<StoreInfo> Stores::Impl::Describe(const CatalogEntry& entry) {
@@ -247,6 +248,7 @@ Result<StoreInfo> Stores::Impl::Describe(const CatalogEntry& entry) {
     info.damage = *std::move(damage);
   }
   info.unused_since = clock_.Now() - UnusedFor(NameOf(entry));
+  info.sequence = open_.PastOf(NameOf(entry)).sequence;
   for (const OpenStores::Open& open : open_.List()) {
     if (open.name != NameOf(entry)) continue;
     const SqliteStore::Totals totals = open.store->totals();

@@ -42,7 +42,7 @@ struct StoreInfo {
   std::string folder;  // with its files, below the data directory: "stores/<id>"
   bool open = false;
   uint64_t collections = 0, records = 0;  // 0 while not open
-  index::Sequence sequence = 0;           // 0 while not open
+  index::Sequence sequence = 0;           // 0: not opened since the start
   uint64_t bytes_on_disk = 0, bytes_in_memory = 0;
   std::optional<WallTime> last_used;   // while open: when it was last asked for
   WallTime unused_since;               // by workers; at the earliest this process' start

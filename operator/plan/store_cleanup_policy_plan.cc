@@ -203,8 +203,10 @@ class Planner {
   // The daemon takes it away only if it is unused and unchanged still.
   void PutAside(WallTime slot, const CleanupThing& thing) {
     const IdleStoresRule& rule = *policy_.spec.rules.idle_stores;
-    nlohmann::json body = {
-        {"action", "quarantine"}, {"store", thing.store}, {"idleSeconds", rule.idle_seconds}};
+    nlohmann::json body = {{"action", "quarantine"},
+                           {"store", thing.store},
+                           {"id", thing.uid.substr(thing.place.size() + 1)},
+                           {"idleSeconds", rule.idle_seconds}};
     if (thing.sequence) body["sequence"] = *thing.sequence;
     // Else it stays in quarantine until somebody decides.
     if (policy_.spec.mode == CleanupMode::kDelete) {
@@ -212,7 +214,7 @@ class Planner {
     }
     const Uuid uid = OperationUid({policy_.meta.uid, "quarantine", thing.uid, FormatTime(slot)});
     plan_.start.push_back({thing.place, uid, std::move(body)});
-    plan_.Tell("Quarantined", thing.kind + " " + thing.name + ": " + thing.why);
+    plan_.Tell("Retiring", thing.kind + " " + thing.name + ": " + thing.why);
     Count(thing);
   }
 

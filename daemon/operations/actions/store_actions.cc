@@ -129,7 +129,7 @@ class QuarantineStore final : public OnStore {
 
  private:
   Result<json> Act(Context& context, const StoreName& store) override;
-  Status CheckSequence(const Request& request, const StoreName& store);
+  Status CheckSame(const Request& request, const StoreName& store);
   Result<json> Answer(const StoreName& store) {
     return json{{"quarantined", UuidJson(TRY(LastQuarantined(services_, store, kIdle)))}};
   }
@@ -140,7 +140,7 @@ Result<json> QuarantineStore::Act(Context& context, const StoreName& store) {
   TRY(context.Enter("closing"));
   const store::WriteFence fence =
       TRY(services_.stores.FenceWrites(store.tenant, store.database, context.deadline()));
-  TRY(CheckSequence(context.request(), store));
+  TRY(CheckSame(context.request(), store));
   store::PutAsideOptions options;
   options.why = kIdle;
   options.unused_for = SecondsOf(arguments, "idleSeconds").value_or(std::chrono::seconds(0));
@@ -152,8 +152,12 @@ Result<json> QuarantineStore::Act(Context& context, const StoreName& store) {
   return Answer(store);
 }
 
-// That nothing was written since whoever asks saw it saved.
-Status QuarantineStore::CheckSequence(const Request& request, const StoreName& store) {
+// That it is the one which whoever asks saw saved, and nothing was written since.
+Status QuarantineStore::CheckSame(const Request& request, const StoreName& store) {
+  const std::optional<Uuid> id = UuidOf(request.arguments, "id");
+  if (id && TRY(FindDatabase(services_, store)).id != *id) {
+    return Conflict("another store has this name by now", "look at it again");
+  }
   const std::optional<uint64_t> wanted = CountOf(request.arguments, "sequence");
   if (!wanted) return {};
   const uint64_t newest = TRY(Acquire(services_, store))->sequence();

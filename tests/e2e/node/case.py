@@ -20,7 +20,7 @@ class Case(unittest.TestCase):
     def in_namespace(self, pod_security: str = "privileged") -> str:
         self.ns = node.new_namespace("app", pod_security)
         self.journal = node.folder / "journals" / self.ns
-        self.addCleanup(node.kubectl, "delete", "namespace", self.ns, "--wait=false")
+        self.addCleanup(node.kubectl, "delete", "namespace", self.ns, "--wait=false", "--ignore-not-found")
         return self.ns
 
     def rolled_out(self, what: str) -> None:

@@ -106,6 +106,6 @@ def s3_server(image: str) -> list[dict]:
 def s3_repository(namespace: str) -> list[dict]:
     return [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3"},
              "stringData": {"accessKeyID": "key", "secretAccessKey": "secret"}},
-            of_pannier("SnapshotRepository", "s3", s3={
+            of_pannier("SnapshotRepository", "s3", validationIntervalSeconds=30, s3={
                 "bucket": "bucket", "prefix": namespace, "region": "us-east-1", "addressingStyle": "Path",
                 "endpoint": f"http://s3.{namespace}.svc.cluster.local", "credentialsSecretRef": {"name": "s3"}})]

@@ -24,6 +24,9 @@ from case import Case, SnapshotCase, node  # noqa: E402
 from day_two import DayTwo, Footprint  # noqa: E402, F401
 from node import ROOT, SYSTEM, condition, eventually  # noqa: E402
 
+for each in (DayTwo, Footprint):
+    each.__module__ = __name__  # unittest sets up and tears down by module
+
 PAGE = 16_384  # of a store's file
 
 archives = Path(tempfile.mkdtemp(prefix="pannier-images-"))
@@ -266,5 +269,12 @@ class Uninstalled(Case):
         self.assertEqual(self.lost(), [])
 
 
+def end_with_the_cluster(*_) -> None:
+    """Who is told to end leaves no node behind."""
+    node.down()
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end_with_the_cluster)
     closing_line.run("a cluster of one node")

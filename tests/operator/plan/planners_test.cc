@@ -483,8 +483,11 @@ TEST_CASE("cleanup plan: idle stores that a sound snapshot has are put aside", "
   plan = PlanCleanup(policy, seen, next);
   REQUIRE(plan.start.size() == 1);
   REQUIRE(plan.start[0].pod_uid == "pod");
-  const nlohmann::json body = {
-      {"action", "quarantine"}, {"store", "team/saved"}, {"idleSeconds", 3600}, {"sequence", 7}};
+  const nlohmann::json body = {{"action", "quarantine"},
+                               {"store", "team/saved"},
+                               {"id", "saved"},
+                               {"idleSeconds", 3600},
+                               {"sequence", 7}};
   REQUIRE(plan.start[0].body == body);
   policy.spec.mode = CleanupMode::kDelete;
   REQUIRE(PlanCleanup(policy, seen, next).start.at(0).body["quarantineSeconds"] == 604'800);

@@ -47,6 +47,22 @@ TEST_CASE("quarantine: an unused store is taken away, and comes back as it was",
   REQUIRE(play.machine.Read("home") == before);
 }
 
+TEST_CASE("quarantine: what was made or came back is not unused for longer than that",
+          "[daemon][operations]") {
+  Play play;
+  const auto unused = [&](const std::string& name) {
+    return play.machine.stores().Describe("default_tenant", name).value().unused_since;
+  };
+  const json ended = play.Quarantine(json::object());
+  const Uuid aside = *Uuid::Parse(ended["result"]["quarantined"].get<std::string>());
+  const WallTime before = SystemClock().Now();
+  REQUIRE(play.machine.stores().Release(aside, "default_tenant", "home").ok());
+  play.machine.CreateDatabase("fresh");
+  REQUIRE(unused("home") >= before - std::chrono::milliseconds(5));
+  REQUIRE(unused("fresh") >= before - std::chrono::milliseconds(5));
+  REQUIRE(unused("other") < unused("home"));
+}
+
 TEST_CASE("quarantine: without a time a store is kept for good", "[daemon][operations]") {
   Play play;
   REQUIRE(play.Quarantine(json::object())["state"] == "Succeeded");
@@ -61,6 +77,10 @@ TEST_CASE("quarantine: what was used or written since stays, and serves", "[daem
     asked = {{"sequence", play.Sequence()}};
     play.machine.Write("home", "docs", 20, 1, "second");
     why = "take a snapshot";
+  }
+  SECTION("another of the name") {
+    asked = {{"id", Uuid::Random().ToString()}};
+    why = "another store has this name";
   }
   SECTION("used") {}
   const json ended = play.Quarantine(asked);
@@ -80,6 +100,9 @@ TEST_CASE("quarantine: what only upkeep opens counts as unused", "[daemon][opera
   play.machine.Do({{"action", "verify"}, {"store", "default_tenant/home"}});
   // Both are reckoned back from now.
   const auto apart = [](WallTime a, WallTime b) { return a < b ? b - a : a - b; };
+  REQUIRE(apart(unused(), before) < std::chrono::milliseconds(5));
+  play.machine.Do(
+      {{"action", "fork"}, {"store", "default_tenant/home"}, {"to", "default_tenant/copy"}});
   REQUIRE(apart(unused(), before) < std::chrono::milliseconds(5));
   play.machine.Read("home");
   REQUIRE(unused() > before);
