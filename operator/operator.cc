@@ -194,6 +194,7 @@ void Operator::Begin(std::stop_token stop) {
   } else {
     // As an elector's first one: beyond those of leaders that there were before.
     alone_epoch_ = clock_.Now().time_since_epoch() / seconds(1) % (1ll << 31);
+    metrics_.leader.With({kName}).Set(1);
     OnLeading(alone_epoch_);
   }
   KeepSmall(stop);
