@@ -130,8 +130,8 @@ class DayTwo(SnapshotCase):
         take_memory_from(daemon)
         eventually("the kernel kills it", lambda: not Path(f"/proc/{daemon}").exists())
         self.goes_on()
-        sidecar = node.pod_of(self.ns)["status"]["initContainerStatuses"][0]
-        self.assertEqual(sidecar["lastState"]["terminated"]["reason"], "OOMKilled")
+        eventually("its status says why", lambda: node.pod_of(self.ns)["status"]["initContainerStatuses"][0]["lastState"]
+                   ["terminated"]["reason"] == "OOMKilled")
         ended = eventually("the snapshot ends", lambda: condition(node.get(self.ns, "storesnapshot", "cut"), "Succeeded"),
                            180)
         print(f"the snapshot that was cut ended with {ended}")

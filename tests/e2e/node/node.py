@@ -76,6 +76,8 @@ class Node:
     def new_namespace(self, name: str, pod_security: str = "privileged") -> str:
         namespace = f"{name}-{uuid.uuid4().hex[:6]}"
         self.kubectl("create", "namespace", namespace)
+        # Pods are refused until then.
+        eventually("it has its service account", lambda: self.exists(namespace, "serviceaccount", "default"))
         self.kubectl("label", "namespace", namespace, f"pod-security.kubernetes.io/enforce={pod_security}")
         return namespace
 
