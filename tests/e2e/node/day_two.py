@@ -20,7 +20,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def stat_of(pid: int) -> list[str]:
-    """Of /proc/PID/stat what follows the name: [19] is the start, [11] and [12] are the ticks used."""
+    """Of /proc/PID/stat what follows the name: [19] is the start, in ticks."""
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
 
 
@@ -29,7 +29,8 @@ def started(pid: int) -> float:
 
 
 def cpu(pid: int) -> float:
-    return sum(map(int, stat_of(pid)[11:13])) / TICKS
+    """Seconds that its threads have run."""
+    return sum(int(each.read_text().split()[0]) for each in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
 def resident(pid: int) -> int:
