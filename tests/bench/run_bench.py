@@ -6,6 +6,7 @@ order, so that what disturbs the machine disturbs them alike. The figures are me
 
     tests/bench/run_bench.py            all of it; writes docs/benchmarks.md
     tests/bench/run_bench.py --quick    small, printed only
+    tests/bench/run_bench.py --servers  without other peers and the operator; writes the page
 """
 
 from __future__ import annotations
@@ -228,6 +229,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="per measurement")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--output", type=Path, help="where the JSON goes")
+    parser.add_argument("--servers", action="store_true",
+                        help="beside Chroma's server, and snapshots; neither other peers nor the operator")
     parser.add_argument("--operator", action="store_true",
                         help="the operator alone; other figures stay as the last run left them")
     options = parser.parse_args()
@@ -255,8 +258,9 @@ def main() -> None:
         document["results"] = measure(bench, options)
     document["snapshots"] = snapshots.measure(options.store_bytes, snapshots.ROUNDS)
     say(snapshots.brief(document["snapshots"]))
-    document["peers"] = beside_peers(program.parents[1] / "bench", options)
-    if not options.quick:
+    if not options.servers:
+        document["peers"] = beside_peers(program.parents[1] / "bench", options)
+    if not options.quick and not options.servers:
         document["operator"] = of_operator(program.parents[1] / "bench")
     document["took_seconds"] = round(time.monotonic() - began)
 
