@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -133,6 +134,22 @@ def test_health_starts_a_daemon_that_died_and_says_why_it_cannot(tmp_path, daemo
             health = client.health()
             assert health.healthy != broken
         assert "nonsense" in health.reason
+
+
+def test_health_outlives_a_daemon_whose_socket_is_still_there_while_it_dies(tmp_path, daemons):
+    with pannier.PersistentClient(tmp_path) as client:
+        os.kill(daemons(tmp_path)[0], signal.SIGKILL)
+        wait_until(lambda: not daemons(tmp_path))
+        path = tmp_path / "pannier.sock"
+        wait_until(lambda: not _private._listens(str(path)))
+        path.unlink()
+        with socket.socket(socket.AF_UNIX) as dying:
+            dying.bind(str(path))
+            dying.listen()
+            end = threading.Thread(target=lambda: dying.accept()[0].close() or dying.close())
+            end.start()
+            assert client.health().healthy
+            end.join(20)
 
 
 def test_threads_that_meet_a_killed_daemon_start_one(tmp_path, daemons):

@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Mapping, Optional, cast
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, TypeVar, cast
 
 import httpx
 from chromadb.api.async_fastapi import AsyncFastAPI
@@ -30,6 +30,7 @@ ASYNC = "chromadb.api.async_fastapi.AsyncFastAPI"
 OURS = {SYNC: "pannier._api.SyncApi", ASYNC: "pannier._api.AsyncApi"}
 SESSION_HEADER = "x-pannier-session"
 AS_IT_IS = "pannier_as_it_is"  # of a request: its answer's status is the caller's to judge
+Sent = TypeVar("Sent")  # what a request's answer was made into
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -131,6 +132,14 @@ class SyncApi(FastAPI):
 
     @override
     def _make_request(self, method: str, path: str, **kwargs: Dict[str, Any]) -> Any:
+        chromas = super()._make_request
+        return self._send(lambda: chromas(method, path, **dict(kwargs)), method, path, kwargs)
+
+    def _send(
+        self, send: Callable[[], Sent], method: str, path: str, arguments: Mapping[str, Any]
+    ) -> Sent:
+        """What `send` returns, sent again as often as the settings and the request allow. A private
+        daemon that died is started again for it."""
         attempt, revived = 1, False
         while True:
             if self._stopped:
@@ -138,13 +147,13 @@ class SyncApi(FastAPI):
             self._renew_after_fork()
             try:
                 with _typed_errors(self._ours):
-                    return super()._make_request(method, path, **dict(kwargs))
+                    return send()
             except Exception as error:
                 if _may_revive(self._ours, error, revived):
                     _private.revive(str(self._ours.pannier_home))
                     revived = True
                     continue
-                pause = _pause(self._ours, attempt, error, method, path, kwargs)
+                pause = _pause(self._ours, attempt, error, method, path, arguments)
                 if pause is None:
                     raise
                 time.sleep(pause)
@@ -171,27 +180,14 @@ class SyncApi(FastAPI):
     def fetch(
         self, path: str, method: str = "GET", body: Optional[Dict[str, Any]] = None
     ) -> httpx.Response:
-        """The answer of a path that is not Chroma's, whatever its status. A private daemon that died is
-        started again for it."""
-        if self._stopped:
-            raise errors.ClosedError("this client is closed", "pannier.connect() makes a new one")
-        self._renew_after_fork()
-        try:
-            return self._send_as_it_is(path, method, body)
-        except errors.ConnectError as error:
-            if not _may_revive(self._ours, error, revived=False):
-                raise
-        _private.revive(str(self._ours.pannier_home))
-        return self._send_as_it_is(path, method, body)
-
-    def _send_as_it_is(
-        self, path: str, method: str, body: Optional[Dict[str, Any]]
-    ) -> httpx.Response:
+        """The answer of a path that is not Chroma's, whatever its status."""
         url = httpx.URL(self.get_api_url()).copy_with(raw_path=path.encode())
-        with _typed_errors(self._ours):
-            return self._session.send(
-                self._session.build_request(method, url, json=body, extensions={AS_IT_IS: True})
-            )
+
+        def send() -> httpx.Response:
+            request = self._session.build_request(method, url, json=body, extensions={AS_IT_IS: True})
+            return self._session.send(request)
+
+        return self._send(send, method, path, {"json": body})
 
     @override
     def stop(self) -> None:
