@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "daemon/admin/admin_api.h"
@@ -71,6 +72,7 @@ http::Limits DataLimitsOf(const LimitsConfig& config) {
   limits.requests_queued_max = config.requests_queued;
   limits.threads_per_peer_max = ShareOf(config.requests_in_flight, config.share_percent);
   limits.threads_per_lane_max = limits.threads_per_peer_max;
+  limits.computing_in_company_max = std::max(std::thread::hardware_concurrency(), 1u);
   limits.requests_queued_per_peer_max = ShareOf(config.requests_queued, config.share_percent);
   limits.connections_max = config.connections;
   limits.header_bytes_max = static_cast<uint32_t>(config.header_bytes);
@@ -87,7 +89,8 @@ http::Limits DataLimitsOf(const LimitsConfig& config) {
 http::Limits AdminLimitsOf(const LimitsConfig& config) {
   http::Limits limits = DataLimitsOf(config);
   limits.threads_max = kAdminThreadsMax;
-  limits.threads_per_peer_max = limits.threads_per_lane_max = 0;  // a person, a probe, an operator
+  // A person, a probe, an operator.
+  limits.threads_per_peer_max = limits.threads_per_lane_max = limits.computing_in_company_max = 0;
   limits.requests_queued_per_peer_max = 0;
   limits.connections_max = kAdminConnectionsMax;
   return limits;
@@ -134,10 +137,10 @@ class Daemon::Impl {
         activated_(std::move(sockets)),
         clock_(clock),
         metrics_(contract::Version(), contract::Commit(), clock),
-        data_server_(
-            {"data", DataLimitsOf(config.limits), api::Api::Refuse, api::LaneOf, OnClosed()}),
-        admin_server_(
-            {"admin", AdminLimitsOf(config.limits), api::Api::Refuse, nullptr, OnClosed()}) {}
+        data_server_({"data", DataLimitsOf(config.limits), api::Api::Refuse, api::LaneOf,
+                      api::Computes, OnClosed()}),
+        admin_server_({"admin", AdminLimitsOf(config.limits), api::Api::Refuse, nullptr, nullptr,
+                       OnClosed()}) {}
   // A start that failed in the middle stops, too: what runs already uses what ends first.
   ~Impl() { Stop(); }
 

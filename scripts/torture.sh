@@ -20,7 +20,7 @@ for name in "${steps[@]}"; do rm -f "build/log/$name.count"; done
 if [[ $seconds -gt 0 ]]; then
   crashes=(--rounds 0 --seconds $((seconds / 6)))
   kills=(--seconds $((seconds / 6)))
-  soak=$((seconds / 5)) abuse=$((seconds / 15 + 1))
+  soak=$((seconds / 2)) abuse=$((seconds / 15 + 1))
   flips=$((seconds * 2)) snapshots=$((seconds / 3 + 1))
 else
   crashes=(--rounds 300) kills=(--rounds 300) flips=10000 snapshots=2000 soak=7200 abuse=1800

@@ -21,4 +21,8 @@ uint64_t LaneOf(std::string_view path) {
   return std::hash<std::string_view>()(path.substr(0, end)) | 1;
 }
 
+bool Computes(std::string_view path) {
+  return path.ends_with("/query") || path.ends_with("/get") || path.ends_with("/search");
+}
+
 }  // namespace pannier::api

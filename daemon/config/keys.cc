@@ -82,7 +82,8 @@ void AddHttpLimits(Schema& keys, LimitsConfig& limits) {
       "limits.sharePercent", &limits.share_percent, {1, 100},
       "How much of requestsInFlight and of requestsQueued one client may have (a process, "
       "or an address over TCP), and of requestsInFlight one store. While other clients ask too, a "
-      "third of that of a client is at work. What is above waits, then gets 429 with Retry-After; "
+      "third of that of a client is at work, and of its queries and gets no more than there are "
+      "processors. What is above waits, then gets 429 with Retry-After; "
       "the rest is there for others. 100: all.");
   keys.Bytes("limits.headerBytes", &limits.header_bytes, {1_KiB, 1_MiB},
              "Request line and headers; past it 431.");

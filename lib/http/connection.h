@@ -28,7 +28,8 @@ inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 // Who a request is counted with (fair_queue.h).
 struct Share {
   uint64_t peer = 0;
-  uint64_t lane = 0;  // 0: with nobody
+  uint64_t lane = 0;      // 0: with nobody
+  bool computes = false;  // Options::computes
 };
 
 // The part of an answer that the client has not taken yet.

@@ -30,6 +30,10 @@ bool FairQueue::PeerMay(const Flow& flow) const {
   return latest_ >= company_until_ || Below(flow.running, options_.running_in_company_max);
 }
 
+bool FairQueue::MayCompute(const Flow& flow) const {
+  return latest_ >= company_until_ || Below(flow.computing, options_.computing_in_company_max);
+}
+
 bool FairQueue::LaneMay(uint64_t lane) const {
   if (lane == 0 || options_.running_per_lane_max == 0) return true;
   const auto found = lanes_.find(lane);
@@ -38,6 +42,7 @@ bool FairQueue::LaneMay(uint64_t lane) const {
 
 void FairQueue::Count(const Share& share, Flow& flow) {
   ++flow.running;
+  flow.computing += share.computes ? 1 : 0;
   if (share.lane != 0) ++lanes_[share.lane];
 }
 
@@ -45,12 +50,15 @@ bool FairQueue::Begin(const Share& share, SteadyTime now) {
   Meet(share.peer, now);
   Flow& flow = flows_[share.peer];
   if (!flow.waiting.empty() || !PeerMay(flow) || !LaneMay(share.lane)) return false;
+  if (share.computes && !MayCompute(flow)) return false;
   Count(share, flow);
   return true;
 }
 
 void FairQueue::End(const Share& share) {
-  --flows_[share.peer].running;
+  Flow& flow = flows_[share.peer];
+  --flow.running;
+  flow.computing -= share.computes ? 1 : 0;
   if (share.lane != 0) --lanes_[share.lane];
   if (flows_.size() > kIdleKept || lanes_.size() > kIdleKept) ForgetIdle();
 }
@@ -81,6 +89,7 @@ Connection* FairQueue::Take(Flow& flow) {
   for (size_t i = 0; i < look; ++i) {
     Connection* const candidate = flow.waiting[i];
     if (!LaneMay(candidate->share.lane)) continue;
+    if (candidate->share.computes && !MayCompute(flow)) continue;
     flow.waiting.erase(flow.waiting.begin() + static_cast<ptrdiff_t>(i));
     Count(candidate->share, flow);
     --size_;

@@ -4,8 +4,10 @@
 // A request belongs to a peer (who sent it) and to a lane (what it is about). It may run while
 // fewer than the limit of either run. A peer in company, while another has asked for something
 // within a second, has a lower limit: processors are shared as well, and what many threads compute
-// for one is felt by the other. Of those that may, peers take turns, and within a peer the
-// oldest goes first; one that only its lane holds up lets a few younger ones of its peer pass.
+// for one is felt by the other. So its requests that only compute have a limit lower still; those
+// that wait for a disk most of the time do not feel it. Of those that may, peers take turns, and
+// within a peer the oldest goes first; one held up by its lane, or by computing, lets a few younger
+// ones of its peer pass.
 // Threads: one at a time (the crew's lock). Lifetime: connections outlive their place in it.
 #pragma once
 
@@ -24,7 +26,8 @@ class FairQueue {
     uint32_t queued_max = 256;
     uint32_t queued_per_peer_max = 0;  // 0, here and below: no limit of its own
     uint32_t running_per_peer_max = 0;
-    uint32_t running_in_company_max = 0;  // of one peer, while there are others
+    uint32_t running_in_company_max = 0;    // of one peer, while there are others
+    uint32_t computing_in_company_max = 0;  // of those
     uint32_t running_per_lane_max = 0;
   };
   explicit FairQueue(Options options) : options_(options) {}
@@ -47,9 +50,11 @@ class FairQueue {
   struct Flow {
     std::deque<Connection*> waiting;
     uint32_t running = 0;
+    uint32_t computing = 0;  // of those
   };
   void Meet(uint64_t peer, SteadyTime now);
   bool PeerMay(const Flow& flow) const;
+  bool MayCompute(const Flow& flow) const;
   bool LaneMay(uint64_t lane) const;
   void Count(const Share& share, Flow& flow);
   Connection* Take(Flow& flow);

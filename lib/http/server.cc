@@ -53,7 +53,7 @@ Status Server::Impl::Start() {
           std::max(options_.limits.threads_max, 1u),
           {options_.limits.requests_queued_max, options_.limits.requests_queued_per_peer_max,
            options_.limits.threads_per_peer_max, (options_.limits.threads_per_peer_max + 2) / 3,
-           options_.limits.threads_per_lane_max}},
+           options_.limits.computing_in_company_max, options_.limits.threads_per_lane_max}},
       [this] { Live(); });
   started_ = true;
   if (!crew_->Start()) {

@@ -55,6 +55,9 @@ struct Limits {
   // while other peers ask as well. Past the latter 429 with Retry-After: 1.
   uint32_t threads_per_peer_max = 0;
   uint32_t requests_queued_per_peer_max = 0;
+  // Threads of one peer for requests that compute (Options::computes) while others ask. 0: no
+  // limit.
+  uint32_t computing_in_company_max = 0;
   // Of one lane (Options::lane); further ones wait, and hold no thread. 0: no limit.
   uint32_t threads_per_lane_max = 0;
   // Past it new ones are accepted, answered 503 and closed.
@@ -117,6 +120,8 @@ class Server {
     // What a request is about, by its path: those of one lane share threads_per_lane_max. 0: of
     // none. Default: none.
     std::function<uint64_t(std::string_view path)> lane = nullptr;
+    // Whether a request, by its path, keeps a processor busy all the time it runs. Default: none.
+    std::function<bool(std::string_view path)> computes = nullptr;
     // Told of the end of each connection (Request::connection), from the thread that sees it; must
     // return at once. `by_peer`, of a Unix socket: the other end is closed, so that nobody holds
     // it any more. May be empty.

@@ -181,9 +181,9 @@ void Server::Impl::SetShare(Worker& worker, Connection& connection) {
       peer.is_unix
           ? static_cast<uint64_t>(peer.pid)
           : std::hash<std::string_view>()(std::string_view(address).substr(0, address.rfind(':')));
-  connection.share.lane = 0;
-  if (!options_.lane) return;
-  connection.share.lane = options_.lane(HeadOf(worker, connection).path);
+  const std::string_view path = HeadOf(worker, connection).path;
+  connection.share.lane = options_.lane ? options_.lane(path) : 0;
+  connection.share.computes = options_.computes && options_.computes(path);
 }
 
 void Server::Impl::RunQueued(Worker& worker, Connection& connection) {

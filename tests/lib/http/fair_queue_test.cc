@@ -109,6 +109,27 @@ TEST_CASE("fair queue: in company a peer runs less at a time, until it is alone 
   REQUIRE_FALSE(queue.Begin({1, 0}, later));
 }
 
+TEST_CASE("fair queue: in company fewer of a peer compute, and others of its requests pass them",
+          "[lib][http]") {
+  FairQueue queue({.running_in_company_max = 3, .computing_in_company_max = 1});
+  REQUIRE(queue.Begin({1, 0, true}, kNow));
+  REQUIRE(queue.Begin({1, 0, true}, kNow));  // alone so far
+  REQUIRE(queue.Begin({2, 0, true}, kNow));
+  queue.End({1, 0, true});
+  Requests requests;
+  Connection* const computes = requests.Of(1);
+  computes->share.computes = true;
+  Connection* const waits_for_disk = requests.Of(1);
+  REQUIRE(queue.Push(computes) == Pushed::kYes);
+  REQUIRE(queue.Push(waits_for_disk) == Pushed::kYes);
+  REQUIRE(queue.Pop() == waits_for_disk);
+  REQUIRE(queue.Pop() == nullptr);
+  queue.End({1, 0, true});
+  REQUIRE(queue.Pop() == computes);
+  REQUIRE_FALSE(queue.Begin({2, 0, true}, kNow));
+  REQUIRE(queue.Begin({2, 0, false}, kNow));
+}
+
 TEST_CASE("fair queue: many peers that came once are forgotten, those that run are not",
           "[lib][http]") {
   FairQueue queue({.running_per_peer_max = 1});

@@ -24,7 +24,11 @@ inline http::Response Echo(const http::Request& request) {
 struct ServerFixture {
   explicit ServerFixture(http::Limits limits = {}, http::Handler handler = Echo,
                          std::function<uint64_t(std::string_view path)> lane = nullptr)
-      : server({.name = "test", .limits = limits, .refusal = {}, .lane = std::move(lane)}) {
+      : server({.name = "test",
+                .limits = limits,
+                .refusal = {},
+                .lane = std::move(lane),
+                .computes = {}}) {
     socket_path = dir / "s";
     server.Add(OnSocket(socket_path, handler));
     server.Add(OnTcp("127.0.0.1:0", handler));
