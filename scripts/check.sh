@@ -98,11 +98,10 @@ $step crds-page "$python" scripts/crd_reference.py --check
 $step chart "$python" tests/chart/chart_test.py
 $step alerts "$python" tests/monitoring/alerts_test.py
 $step images "$python" tests/images/image_test.py
-# Two servers and two clients keep both cores busy. What `make test` runs over the socket is run
-# over TCP here; the property tests over TCP are in `make torture`.
+# Two servers and two clients keep both cores busy. The core over the socket is in `make test`.
 if begins chroma-socket chroma-tcp; then
   $step chroma-socket bash -c 'run_suite socket property' &
-  $step chroma-tcp bash -c 'run_suite tcp core'
+  $step chroma-tcp bash -c 'run_suite tcp all'
   wait
 fi
 scripts/tally.sh "${steps[@]}"

@@ -83,8 +83,7 @@ void AddHttpLimits(Schema& keys, LimitsConfig& limits) {
       "How much of requestsInFlight and of requestsQueued one client may have (a process, "
       "or an address over TCP), and of requestsInFlight one store. While other clients ask too, a "
       "third of that of a client is at work, and of its queries and gets no more than there are "
-      "processors. What is above waits, then gets 429 with Retry-After; "
-      "the rest is there for others. 100: all.");
+      "processors. What is above waits, then gets 429 with Retry-After; the rest is for others.");
   keys.Bytes("limits.headerBytes", &limits.header_bytes, {1_KiB, 1_MiB},
              "Request line and headers; past it 431.");
   keys.Bytes("limits.bodyBytes", &limits.body_bytes, {1_KiB, 2_GiB}, "Request body; past it 413.");

@@ -23,12 +23,15 @@
 
 namespace pannier::index {
 
+enum class Pages { kHuge, kSmall };  // kSmall: parts will be given back to the system
+
 template <typename T>
 class ChunkedArray {
  public:
   static constexpr uint32_t kRowsMax = UINT32_MAX - 1;
 
-  explicit ChunkedArray(size_t width = 1) : width_(width) {}
+  explicit ChunkedArray(size_t width = 1, Pages pages = Pages::kHuge)
+      : width_(width), pages_(pages) {}
   ChunkedArray(const ChunkedArray&) = delete;
   ChunkedArray& operator=(const ChunkedArray&) = delete;
   ~ChunkedArray() {
@@ -96,7 +99,7 @@ class ChunkedArray {
   void Allocate(int chunk) {
     const size_t bytes = RowsOf(chunk) * RowBytes();
     chunks_[chunk] = static_cast<T*>(::operator new(bytes, kAlignment));
-    WantHugePages(chunks_[chunk], bytes);
+    if (pages_ == Pages::kHuge) WantHugePages(chunks_[chunk], bytes);
   }
   uint64_t CountBytes() const {
     if (rows_ == 0) return 0;
@@ -109,6 +112,7 @@ class ChunkedArray {
   }
 
   const size_t width_;  // Ts per row
+  const Pages pages_;
   uint32_t rows_ = 0;
   std::array<T*, 30> chunks_{};
   std::atomic<uint64_t> bytes_{0};

@@ -52,15 +52,16 @@ bool VectorIndex::View::FillFloats(VectorSource& floats, uint32_t most) const {
   VectorRows& rows = *pinned_->fillable;
   std::vector<float> vector(rows.dimension());
   for (uint32_t row = 0; row < rows.loaded(); ++row) {
-    if (rows.HasFloats(row) || !rows.versions().Visible(pinned_->look, row)) continue;
+    if (rows.floats().Has(row) || !rows.versions().Visible(pinned_->look, row)) continue;
     if (most-- == 0) return true;
     if (!floats.Fetch(rows.versions().RecordOf(row), vector)) return true;
-    rows.FillFloats(row, vector);
+    if (!rows.FillFloats(row, vector)) return true;
   }
   return false;
 }
 
 uint64_t VectorIndex::View::live() const { return pinned_->look.live; }
+bool VectorIndex::View::IsBroken() const { return pinned_->rows->floats().broken(); }
 
 class VectorIndex::Impl {
  public:
@@ -76,10 +77,11 @@ class VectorIndex::Impl {
   Status Load(Sequence at, ByteSource& source);
   bool WantsFloats() const;
   bool HasFloats() const { return has_floats_.load(std::memory_order_acquire); }
+  bool IsBroken() const { return Pin()->rows->floats().broken(); }
 
  private:
   std::shared_ptr<VectorRows> FreshRows() const {
-    return std::make_shared<VectorRows>(options_.hnsw.space, options_.dimension);
+    return std::make_shared<VectorRows>(options_.hnsw.space, options_.dimension, options_.scratch);
   }
   Result<SealedGraph> Seal(const VectorRows& rows, const SealedGraph* old,
                            std::stop_token stop) const;
@@ -118,10 +120,13 @@ bool VectorIndex::Impl::Compact() {
   std::shared_ptr<VectorRows> fresh = FreshRows();
   auto remap = std::make_shared<RowRemap>(look.end, kNoRow);
   uint32_t next = 0;
+  std::vector<float> vector(options_.dimension);
   old.ForEachVisible(look, 0, [&](uint32_t row, RecordNumber record) {
-    fresh->Put(look.at, record, writer_rows_->Vector(row));
+    if (IsBroken() || !writer_rows_->floats().Read(row, vector)) return;
+    fresh->Put(look.at, record, vector);
     (*remap)[row] = next++;
   });
+  if (IsBroken()) return false;
   fresh->versions().Commit(look.at);
 
   std::shared_ptr<const SealedGraph> sealed = Pin()->sealed;
@@ -144,7 +149,7 @@ bool VectorIndex::Impl::WantsFloats() const {
   const VectorRows& rows = *now->rows;
   const VersionedRows::Look look = rows.versions().Last();
   for (uint32_t row = 0; row < rows.loaded(); ++row) {
-    if (!rows.HasFloats(row) && rows.versions().Visible(look, row)) return true;
+    if (!rows.floats().Has(row) && rows.versions().Visible(look, row)) return true;
   }
   has_floats_.store(true, std::memory_order_release);  // rows only die
   return false;
@@ -258,6 +263,8 @@ bool VectorIndex::WantsFloats() const { return impl_->WantsFloats(); }
 
 bool VectorIndex::HasFloats() const { return impl_->HasFloats(); }
 
+bool VectorIndex::IsBroken() const { return impl_->IsBroken(); }
+
 bool VectorIndex::IsSavable() const {
   const std::shared_ptr<View::Pinned> now = impl_->Pin();
   return now->sealed != nullptr && !now->sealed->renumbered &&
@@ -271,6 +278,12 @@ Result<std::shared_ptr<VectorIndex>> VectorIndex::Load(Options options, Sequence
   auto index = std::make_shared<VectorIndex>(options);
   TRY(index->impl_->Load(at, source));
   return index;
+}
+
+uint64_t VectorIndex::EstimateBytes(uint64_t vectors, uint32_t dimension) {
+  constexpr uint64_t kLinksAndVersions = 256;
+  const uint64_t floats = vectors * dimension * sizeof(float);
+  return vectors * (dimension + kLinksAndVersions) + std::min(floats, Scratch().memory_bytes_max);
 }
 
 uint64_t VectorIndex::memory_bytes() const {

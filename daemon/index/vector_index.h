@@ -24,6 +24,7 @@
 #include "daemon/index/byte_stream.h"
 #include "daemon/index/planner.h"
 #include "daemon/index/record_set.h"
+#include "daemon/index/scratch_file.h"
 #include "daemon/model/collection.h"
 #include "lib/core/result.h"
 
@@ -65,6 +66,9 @@ class VectorIndex {
     model::HnswParameters hnsw;
     uint32_t dimension = 0;            // 1 … 65,536
     uint32_t graph_threshold = 5'000;  // fewer live vectors are always scanned
+    // Where the floats of many vectors go, of which searches need a few (float_rows.h). Asked for
+    // by whoever writes or fills in.
+    Scratch scratch = {};
   };
 
   // A consistent look at one sequence. Cheap to copy; keeps its slots alive.
@@ -80,6 +84,7 @@ class VectorIndex {
                                                   const SearchRequest& request,
                                                   std::vector<SearchReport>* reports) const;
     uint64_t live() const;  // vectors at this sequence; walks nothing
+    bool IsBroken() const;  // VectorIndex::IsBroken()
     // Whether some vectors, drawn evenly, are coded here as `floats` has them. False: this index is
     // of other rows.
     bool IsOf(VectorSource& floats) const;
@@ -140,7 +145,12 @@ class VectorIndex {
   // That searches at the last commit, or later, need no `floats`: cheap, and false until
   // WantsFloats() has once found none.
   bool HasFloats() const;
+  // Floats cannot be read back from the scratch file: searches without `floats` miss some, and the
+  // index is to be dropped and loaded anew.
+  bool IsBroken() const;
 
+  // About what so many vectors will take in memory, with a graph and Scratch's defaults.
+  static uint64_t EstimateBytes(uint64_t vectors, uint32_t dimension);
   // Heap bytes owned, counted not measured: slots, graph, maps.
   uint64_t memory_bytes() const;
   uint64_t tail_size() const;  // committed slots that no graph covers

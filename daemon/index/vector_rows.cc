@@ -36,10 +36,10 @@ std::vector<float> Normalized(std::span<const float> vector) {
   return unit;
 }
 
-VectorRows::VectorRows(model::Space space, uint32_t dimension)
+VectorRows::VectorRows(model::Space space, uint32_t dimension, Scratch scratch)
     : space_(space),
       dimension_(dimension),
-      vectors_(dimension),
+      floats_(dimension, std::move(scratch)),
       codes_(std::make_shared<Codes>(space, dimension)) {
   CHECK(dimension >= 1);
 }
@@ -47,8 +47,7 @@ VectorRows::VectorRows(model::Space space, uint32_t dimension)
 void VectorRows::Put(Sequence at, RecordNumber record, std::span<const float> vector) {
   CHECK(vector.size() == dimension_);
   const uint32_t row = versions_.Append(at, record);
-  vectors_.Extend(row + 1);
-  std::copy(vector.begin(), vector.end(), vectors_[row]);
+  floats_.Append(vector);
   float inverse_norm = 1;
   if (space_ == model::Space::kCosine) {
     inverse_norm = InverseNorm(vector);
@@ -91,18 +90,14 @@ Status VectorRows::Load(Sequence at, ByteSource& source) {
     }
   }
   TRY(codes_->Load(count, source));
-  vectors_.ExtendUnset(count);
+  floats_.AppendAbsent(count);
   if (space_ == model::Space::kCosine) inverse_norms_.ExtendUnset(count);
-  filled_ = std::make_unique<std::atomic<uint64_t>[]>(count / 64 + 1);
-  loaded_ = count;
   return {};
 }
 
-void VectorRows::FillFloats(uint32_t row, std::span<const float> vector) {
-  CHECK(row < loaded_ && vector.size() == dimension_);
-  std::copy(vector.begin(), vector.end(), vectors_[row]);
+bool VectorRows::FillFloats(uint32_t row, std::span<const float> vector) {
   if (space_ == model::Space::kCosine) *inverse_norms_[row] = InverseNorm(vector);
-  filled_[row / 64].fetch_or(uint64_t{1} << (row % 64), std::memory_order_release);
+  return floats_.Fill(row, vector);
 }
 
 QueryDistance::QueryDistance(const VectorRows& rows, std::span<const float> query,
@@ -113,14 +108,29 @@ QueryDistance::QueryDistance(const VectorRows& rows, std::span<const float> quer
   coded_ = rows.codes()->Encode(unit_query_.empty() ? query : unit_query_);
 }
 
+float QueryDistance::InverseNormOf(uint32_t row) const {
+  return rows_.space() == model::Space::kCosine ? rows_.inverse_norm(row) : 1;
+}
+
 float QueryDistance::operator()(uint32_t row) const {
-  const bool cosine = rows_.space() == model::Space::kCosine;
-  if (rows_.HasFloats(row)) return Of(rows_.Vector(row), cosine ? rows_.inverse_norm(row) : 1);
-  CHECK(floats_ != nullptr);
+  const FloatRows& rows = rows_.floats();
+  if (rows.Has(row)) {
+    if (const float* memory = rows.InMemory(row)) {
+      const float distance = Of({memory, query_.size()}, InverseNormOf(row));
+      if (rows.IsStillInMemory(row)) return distance;
+    }
+    fetched_.resize(query_.size());
+    if (rows.Read(row, fetched_)) return Of(fetched_, InverseNormOf(row));
+  }
+  if (floats_ == nullptr) {
+    CHECK(rows.broken());
+    return std::numeric_limits<float>::infinity();
+  }
   fetched_.resize(query_.size());
   if (!floats_->Fetch(rows_.versions().RecordOf(row), fetched_)) {
     return std::numeric_limits<float>::infinity();
   }
+  const bool cosine = rows_.space() == model::Space::kCosine;
   return Of(fetched_, cosine ? InverseNorm(fetched_) : 1);
 }
 

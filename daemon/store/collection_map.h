@@ -37,6 +37,8 @@ class CollectionIndexes {
   uint64_t memory_bytes() const;
   // Records that live, for metrics; what a request answers comes from the rows.
   std::atomic<uint64_t> records{0};
+  // A scratch file of vectors could not be read back: from then on they stay in memory.
+  std::atomic<bool> scratch_failed{false};
 
  private:
   RecordCache rows_;

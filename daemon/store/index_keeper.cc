@@ -102,6 +102,26 @@ Result<PinnedIndex> IndexKeeper::OpenSaved(const PinnedCollection& collection,
   return saved;
 }
 
+index::Scratch IndexKeeper::ScratchOf(const Uuid& id) const {
+  auto scratch = [&files = files_, folder = folder_, id]() -> std::unique_ptr<file::File> {
+    const auto make = [&]() -> Result<std::unique_ptr<file::File>> {
+      const file::Path path = folder + "/" + id.ToString() + ".scratch";
+      TRY(file::MakeDirectories(files, folder));
+      auto made = files.Open(path, file::OpenMode::kCreateNew);
+      if (made.Is(Errc::kConflict)) {  // a crash left it
+        TRY(files.Remove(path));
+        made = files.Open(path, file::OpenMode::kCreateNew);
+      }
+      if (made.ok()) TRY(files.Remove(path));
+      return made;
+    };
+    Result<std::unique_ptr<file::File>> made = make();
+    if (!made.ok()) return nullptr;
+    return std::move(*made);
+  };
+  return {std::move(scratch)};
+}
+
 void IndexKeeper::Remove(const Uuid& id) {
   const Status removed = file::RemoveAll(files_, PathOf(id));
   if (!removed.ok()) LogWarn("a saved index stays on disk").Add("error", removed.error().what);

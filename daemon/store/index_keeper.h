@@ -41,6 +41,8 @@ class IndexKeeper {
   // The file in which the collection's index was saved at `at`.
   //   kNotFound, kCorruption  there is none of this sequence; others: what the file system says
   Result<PinnedIndex> OpenSaved(const PinnedCollection& collection, index::Sequence at) const;
+  // Where the collection's index may put floats aside.
+  index::Scratch ScratchOf(const Uuid& id) const;
   void Remove(const Uuid& id);
   // Removes what belongs to none of these, and unfinished files.
   void Sweep(const CollectionMap& collections);

@@ -53,8 +53,13 @@ Result<std::shared_ptr<SqliteStore>> SqliteStore::Open(const std::string& folder
 
 Status SqliteStore::Start() {
   Connection connection = TRY(OpenStoreWriter(path_, options_.sqlite_vfs));
-  writer_ = TRY(Writer::Open(std::move(connection), options_.graph_threshold, published_,
-                             options_.memory_budget_bytes > 0));
+  // An import would fill the memory with vectors that nobody searches.
+  const bool begins_caches = options_.memory_budget_bytes > 0;
+  Writer::IndexOptions index_options;
+  if (begins_caches) {
+    index_options = [this](const CollectionEntry& entry) { return IndexOptionsOf(entry); };
+  }
+  writer_ = TRY(Writer::Open(std::move(connection), published_, std::move(index_options)));
   // A crash may have come between a collection's drop and the end of its pages.
   shrink_wanted_ = TRY(writer_->connection().QueryInt("PRAGMA freelist_count")) > 0;
   writer_->connection().OnWalCommit([this](int pages) { OnLog(static_cast<uint64_t>(pages)); });
@@ -231,6 +236,12 @@ Result<ReaderPool::Lease> SqliteStore::AcquireReader(const CallContext& call) {
   if (!reader.Is(Errc::kNotFound)) return reader;
   if (deleted_.load(std::memory_order_relaxed)) return NotFound("the database was deleted");
   return Corruption("the store's file is missing");
+}
+
+index::VectorIndex::Options SqliteStore::IndexOptionsOf(const CollectionEntry& entry) const {
+  const bool scratch = !entry.indexes->scratch_failed.load(std::memory_order_relaxed);
+  return {entry.info->hnsw, *entry.info->dimension, options_.graph_threshold,
+          scratch ? kept_.ScratchOf(entry.info->id) : index::Scratch()};
 }
 
 void SqliteStore::DropIndexes() {

@@ -147,6 +147,9 @@ class SqliteStore final : public Store {
   Result<CollectionEntry> EntryOf(const Uuid& id) const;
   Status LoadVectors(const CollectionEntry& entry, const CallContext& call);
   Status FillVectors(const CollectionEntry& entry, const CallContext& call);
+  // Of a collection that has a dimension.
+  index::VectorIndex::Options IndexOptionsOf(const CollectionEntry& entry) const;
+  void DropUnreadable(const CollectionEntry& entry);
   Status LoadAttributes(const CollectionEntry& entry, const CallContext& call);
   Status GetPinned(const Uuid& id, const model::GetRequest& request,
                    const model::RecordVisitor& visit, const CallContext& call);

@@ -137,6 +137,15 @@ Result<index::Sequence> SqliteStore::PinRows(Look* look, const CallContext& call
   return reader.collections().ReadSequence();
 }
 
+// Its vectors are loaded anew, and stay in memory.
+void SqliteStore::DropUnreadable(const CollectionEntry& entry) {
+  if (!entry.indexes->scratch_failed.exchange(true)) {
+    LogWarn("vectors that were put aside cannot be read; they are loaded anew")
+        .Add("collection", entry.info->name);
+  }
+  entry.indexes->Drop();
+}
+
 // A reader is taken only once the caches are there: who waits for them must not keep others from
 // reading rows.
 Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool attributes,
@@ -148,6 +157,10 @@ Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool
   while (!call.IsOver()) {
     room = TRY(LoadFor(entry, vectors && room, attributes, call)) && room;
     const std::shared_ptr<index::VectorIndex> vector_index = entry.indexes->vectors();
+    if (vector_index != nullptr && vector_index->IsBroken()) {
+      DropUnreadable(entry);
+      continue;
+    }
     const std::shared_ptr<index::AttributeIndex> attribute_index = entry.indexes->attributes();
     const bool dropped =
         (vectors && room && vector_index == nullptr) || (attributes && attribute_index == nullptr);
@@ -228,7 +241,7 @@ Status SqliteStore::Query(const Uuid& id, const model::QueryRequest& request,
                           const model::RecordVisitor& visit, const CallContext& call) {
   const Rows rows = MayDoWithoutRows(request) ? Rows::kWhenNeeded : Rows::kAtOnce;
   Result<bool> answered = QueryAt(id, request, visit, nullptr, rows, call);
-  if (answered.ok() && !*answered) {
+  while (answered.ok() && !*answered) {
     answered = QueryAt(id, request, visit, nullptr, Rows::kAtOnce, call);
   }
   if (!answered.ok()) TRY(EntryOf(id));
@@ -272,6 +285,10 @@ Result<bool> SqliteStore::QueryAt(const Uuid& id, const model::QueryRequest& req
     TRY(pace.Look());
     const uint32_t count = std::min(group, request.count - first);
     const auto neighbors = TRY(Search(look, request, first, count, &selected, explain, pace));
+    if (look.vectors && look.vectors->IsBroken()) {
+      if (first > 0) return Unavailable("vectors were put aside and cannot be read", "try again");
+      return false;
+    }
     for (uint32_t q = 0; q < neighbors.size() && explain == nullptr; ++q) {
       TRY(pace.Look());
       if (!TRY(VisitAll(look, request, neighbors[q], first + q, visit, pace, call))) return false;

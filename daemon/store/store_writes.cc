@@ -20,10 +20,8 @@ uint64_t BytesOf(const model::RecordBatch& batch) {
 // About what the caches of a collection cost. Not of Count(): who loads may hold a read connection,
 // and must not wait for a second one.
 uint64_t VectorBytes(const CollectionEntry& entry) {
-  constexpr uint64_t kLinksAndVersions = 256;
-  const uint64_t of_one =
-      entry.info->dimension.value_or(0) * (sizeof(float) + 1) + kLinksAndVersions;
-  return entry.indexes->records.load(std::memory_order_relaxed) * of_one;
+  return index::VectorIndex::EstimateBytes(entry.indexes->records.load(std::memory_order_relaxed),
+                                           entry.info->dimension.value_or(0));
 }
 uint64_t AttributeBytes(const CollectionEntry& entry) {
   constexpr uint64_t kSomeKeys = 160;
@@ -179,7 +177,7 @@ Status SqliteStore::FillVectors(const CollectionEntry& entry, const CallContext&
     if (entry.indexes->vectors() != nullptr || !entry.info->dimension) return {};
     if (!writer_->Knows(entry.info->id)) return NoCollection(entry.info->id);
     const uint32_t dimension = *entry.info->dimension;
-    const index::VectorIndex::Options wanted{entry.info->hnsw, dimension, options_.graph_threshold};
+    const index::VectorIndex::Options wanted = IndexOptionsOf(entry);
     const index::Sequence at = writer_->sequence();
     RecordTable& table = writer_->records(entry.info->number);
     auto vectors = kept_.Load(entry, wanted, at, table);

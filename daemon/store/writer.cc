@@ -33,19 +33,17 @@ const model::Metadata* MetadataOf(const model::RecordBatch& batch, size_t i) {
 
 }  // namespace
 
-Writer::Writer(Connection connection, uint32_t graph_threshold, PublishedCollections& published,
-               bool begins_caches)
+Writer::Writer(Connection connection, PublishedCollections& published, IndexOptions index_options)
     : connection_(std::move(connection)),
       collections_(connection_),
       tables_(connection_),
       published_(published),
-      graph_threshold_(graph_threshold),
-      begins_caches_(begins_caches) {}
+      index_options_(std::move(index_options)) {}
 
-Result<std::unique_ptr<Writer>> Writer::Open(Connection connection, uint32_t graph_threshold,
-                                             PublishedCollections& published, bool begins_caches) {
+Result<std::unique_ptr<Writer>> Writer::Open(Connection connection, PublishedCollections& published,
+                                             IndexOptions index_options) {
   std::unique_ptr<Writer> writer(
-      new Writer(std::move(connection), graph_threshold, published, begins_caches));
+      new Writer(std::move(connection), published, std::move(index_options)));
   TRY(writer->Load());
   return writer;
 }
@@ -264,15 +262,14 @@ Status Writer::FixDimension(Change& change, uint32_t dimension) {
   model::Collection fixed = *change.entry.info;
   fixed.dimension = dimension;
   TRY(collections_.Update(fixed));
-  if (begins_caches_ && change.counters.records == 0 && change.counters.last_record == 0) {
+  ReplaceInfo(change, std::move(fixed));
+  if (index_options_ && change.counters.records == 0 && change.counters.last_record == 0) {
     // An empty cache is complete: what comes is added as it is written, and no first query has to
     // load it.
-    auto vectors = std::make_shared<index::VectorIndex>(
-        index::VectorIndex::Options{fixed.hnsw, dimension, graph_threshold_});
+    auto vectors = std::make_shared<index::VectorIndex>(index_options_(change.entry));
     vectors->Commit(sequence_);
     change.entry.indexes->PublishVectors(std::move(vectors));
   }
-  ReplaceInfo(change, std::move(fixed));
   return {};
 }
 

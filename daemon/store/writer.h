@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,12 +28,13 @@ namespace pannier::store {
 
 class Writer {
  public:
-  // Reads what the store holds and publishes it. `graph_threshold`: see VectorIndex::Options.
-  // Without `begins_caches` no cache grows along with what is written: a large import would fill
-  // the memory with vectors that nobody searches.
-  static Result<std::unique_ptr<Writer>> Open(Connection connection, uint32_t graph_threshold,
+  // How the index of a collection is to be; it has its dimension by then.
+  using IndexOptions = std::function<index::VectorIndex::Options(const CollectionEntry& entry)>;
+  // Reads what the store holds and publishes it. Without `index_options` no cache grows along with
+  // what is written.
+  static Result<std::unique_ptr<Writer>> Open(Connection connection,
                                               PublishedCollections& published,
-                                              bool begins_caches = true);
+                                              IndexOptions index_options);
 
   // --- one transaction ---
   Status Begin();
@@ -71,8 +73,7 @@ class Writer {
     bool counters_changed = false;
     bool deleted = false;  // stays listed, so that Abort() reaches its caches
   };
-  Writer(Connection connection, uint32_t graph_threshold, PublishedCollections& published,
-         bool begins_caches);
+  Writer(Connection connection, PublishedCollections& published, IndexOptions index_options);
   Status Load();
   const CollectionMap& visible() const;  // with this transaction's changes
   CollectionMap& changing();             // the transaction's own map, copied at the first change
@@ -101,8 +102,7 @@ class Writer {
   TableCache tables_;
   PublishedCollections& published_;
   index::Sequence sequence_ = 0;
-  const uint32_t graph_threshold_;
-  const bool begins_caches_;
+  const IndexOptions index_options_;
   bool dropped_ = false;
   std::map<uint32_t, std::set<std::string>>
       known_keys_;  // "type key" pairs a schema has, by collection

@@ -24,7 +24,7 @@ class WatchMachine {
  public:
   enum class State { kEmpty, kInitPage, kInitListed, kWatching };
   struct Options {
-    uint32_t page_items = 500;
+    uint32_t page_items = 200;
     BackoffOptions backoff;
     // A watch that ends sooner than this, without an event, counts as failed: no hot loop.
     std::chrono::milliseconds short_watch{1'000};

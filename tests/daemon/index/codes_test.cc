@@ -71,14 +71,14 @@ TEST_CASE("codes: the lower bound holds for vectors of every sort", "[daemon][in
     for (const uint32_t dimension : {1u, 2u, 3u, 31u, 33u, 100u, 384u, 2'000u}) {
       CAPTURE(static_cast<int>(space), dimension);
       VectorRows rows(space, dimension);
+      std::vector<std::vector<float>> vectors;
       for (RecordNumber record = 1; record <= 60; ++record) {
-        rows.Put(1, record, OddVector(random, dimension));
+        rows.Put(1, record, vectors.emplace_back(OddVector(random, dimension)));
       }
       rows.versions().Commit(1);
       for (int i = 0; i < 30; ++i) {
         const std::vector<float> query =
-            random.OneIn(3) ? std::vector<float>(rows.Vector(7).begin(), rows.Vector(7).end())
-                            : OddVector(random, dimension);
+            random.OneIn(3) ? vectors[7] : OddVector(random, dimension);
         const QueryDistance distance(rows, query);
         const std::vector<float> bounds = Bounds(rows, distance, 60);
         bool holds = true;
@@ -107,12 +107,15 @@ TEST_CASE("codes: a row used as a query is the vector it codes", "[daemon][index
   Random random(12);
   for (const model::Space space : {model::Space::kL2, model::Space::kCosine, model::Space::kIp}) {
     VectorRows rows(space, 70);
-    for (RecordNumber record = 1; record <= 20; ++record) rows.Put(1, record, random.Vector(70));
+    std::vector<std::vector<float>> vectors;
+    for (RecordNumber record = 1; record <= 20; ++record) {
+      rows.Put(1, record, vectors.emplace_back(random.Vector(70)));
+    }
     rows.versions().Commit(1);
     CodedQuery query;
     for (uint32_t row = 0; row < 20; ++row) {
       rows.codes()->Decode(row, &query);
-      const QueryDistance distance(rows, rows.Vector(row));
+      const QueryDistance distance(rows, vectors[row]);
       for (uint32_t other = 0; other < 20; ++other) {
         const float scale = space == model::Space::kCosine ? 1.0f : 70.0f;
         REQUIRE(std::abs(rows.codes()->Distance(query, other) - distance(other)) < 0.03f * scale);

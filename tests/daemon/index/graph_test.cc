@@ -128,8 +128,9 @@ TEST_CASE("graph: outliers are led to, and found by their own vectors", "[daemon
   CAPTURE(seed);
   Random random(seed);
   VectorRows rows(model::Space::kL2, kOutliersDimension);
-  std::vector<float> vector(kOutliersDimension);
+  std::vector<std::vector<float>> vectors(kOutliers, std::vector<float>(kOutliersDimension));
   for (uint32_t row = 0; row < kOutliers; ++row) {
+    std::vector<float>& vector = vectors[row];
     for (float& x : vector) x = static_cast<float>(2 * random.Unit() - 1);
     rows.Put(1, row + 1, vector);
   }
@@ -145,7 +146,7 @@ TEST_CASE("graph: outliers are led to, and found by their own vectors", "[daemon
   for (uint32_t node = 0; node < kOutliers; ++node) {
     for (const uint32_t other : graph->links().Links(node, 0)) ++led_to[other];
     std::vector<Candidate> found;
-    graph->Search(QueryDistance(rows, rows.Vector(node)).coded(), 100, &found);
+    graph->Search(QueryDistance(rows, vectors[node]).coded(), 100, &found);
     missed += found.front().node == node ? 0 : 1;
   }
   REQUIRE(*std::min_element(led_to.begin(), led_to.end()) >= 2);

@@ -10,6 +10,7 @@
 
 #include "daemon/index/vector_index.h"
 #include "tests/daemon/index/random.h"
+#include "tests/daemon/index/scratch_folder.h"
 
 namespace pannier::index {
 namespace {
@@ -46,6 +47,8 @@ TEST_CASE("vectors: readers see whole commits while one thread writes and anothe
   VectorIndex::Options options;
   options.dimension = 2;
   options.graph_threshold = 50;
+  ScratchFolder folder;
+  if (GENERATE(false, true)) options.scratch = folder.Of(kRecords * sizeof(float), 256);
   VectorIndex index(options);
   std::atomic<Sequence> last{0};
   const auto write = [&](Sequence at) {

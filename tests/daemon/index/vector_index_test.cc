@@ -8,6 +8,7 @@
 #include <set>
 
 #include "tests/daemon/index/random.h"
+#include "tests/daemon/index/scratch_folder.h"
 
 namespace pannier::index {
 namespace {
@@ -90,11 +91,12 @@ std::vector<float> GridVector(Random& random, uint32_t dimension) {
 // One random history of an index and of its model.
 class History {
  public:
-  History(model::Space space, uint32_t dimension, uint64_t seed)
+  // `on_file`: most vectors are put aside.
+  History(model::Space space, uint32_t dimension, uint64_t seed, bool on_file)
       : space_(space),
         dimension_(dimension),
         random_(seed),
-        index_(OptionsOf(space, dimension, 300)) {}
+        index_(WithScratch(OptionsOf(space, dimension, 300), on_file)) {}
 
   void Step() {
     ++at_;
@@ -143,6 +145,11 @@ class History {
     Vectors state;
   };
 
+  VectorIndex::Options WithScratch(VectorIndex::Options options, bool on_file) {
+    if (on_file) options.scratch = folder_.Of(1 << 10, 256);
+    return options;
+  }
+
   void CheckView(const VectorIndex::View& view, const Vectors& state) {
     REQUIRE(view.live() == state.size());
     const std::vector<float> query = GridVector(random_, dimension_);
@@ -172,6 +179,7 @@ class History {
   const model::Space space_;
   const uint32_t dimension_;
   Random random_;
+  ScratchFolder folder_;
   VectorIndex index_;
   Sequence at_ = 0;
   RecordNumber newest_ = 0;
@@ -187,9 +195,10 @@ TEST_CASE("vectors: a random history answers as the model at every sequence", "[
   Random random(seed);
   int compactions = 0, graph_searches = 0;
   for (const model::Space space : {model::Space::kL2, model::Space::kCosine, model::Space::kIp}) {
-    History history(space, 1 + static_cast<uint32_t>(random.Below(12)), random.Next());
+    const bool on_file = random.OneIn(2);
+    History history(space, 1 + static_cast<uint32_t>(random.Below(12)), random.Next(), on_file);
     for (int step = 0; step < (kThreadSanitizer ? 30 : 120); ++step) {
-      CAPTURE(static_cast<int>(space), step);
+      CAPTURE(static_cast<int>(space), on_file, step);
       history.Step();
       history.Check();
       history.Check();

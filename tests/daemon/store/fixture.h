@@ -36,6 +36,11 @@ struct Found {
 CallContext Patient();
 CallContext TooLate();
 
+// An index as a writer's own tests want it: without a scratch file.
+inline index::VectorIndex::Options InMemory(const CollectionEntry& entry) {
+  return {entry.info->hnsw, *entry.info->dimension};
+}
+
 model::RecordBatch Batch(const std::vector<Record>& records);
 NewCollection Collection(const std::string& name, model::Space space = model::Space::kL2);
 model::Filter Where(const std::string& key, model::FilterOp op, model::Scalar operand);

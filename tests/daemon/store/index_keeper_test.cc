@@ -10,6 +10,7 @@
 
 #include "daemon/store/store_file.h"
 #include "tests/daemon/index/random.h"
+#include "tests/daemon/index/scratch_folder.h"
 #include "tests/daemon/store/fixture.h"
 
 namespace pannier::store {
@@ -24,7 +25,9 @@ constexpr uint32_t kDimension = 8;
 
 // A table of random vectors, and the index over them with a graph, some dead rows and a tail.
 struct SavedWorld {
-  explicit SavedWorld(model::Space space = model::Space::kL2) {
+  // `on_file`: most vectors are put aside.
+  explicit SavedWorld(model::Space space = model::Space::kL2, bool on_file = false) {
+    if (on_file) options.scratch = folder.Of(2 << 10, 256);
     options.hnsw.space = space;
     options.hnsw.max_neighbors = 4;
     options.dimension = kDimension;
@@ -81,6 +84,7 @@ struct SavedWorld {
   }
 
   Random random{5};
+  index::ScratchFolder folder;
   LoneStore store;
   Connection connection = OpenStoreWriter(store.file(), "").value();
   RecordTable table{connection, 1};
@@ -104,7 +108,7 @@ std::string Content(const std::string& path) {
 TEST_CASE("saved index: answers as the index that was saved, with floats on disk and in memory",
           "[daemon][store][index]") {
   const auto space = GENERATE(model::Space::kL2, model::Space::kCosine, model::Space::kIp);
-  SavedWorld world(space);
+  SavedWorld world(space, GENERATE(false, true));
   REQUIRE(world.keeper.Save(world.entry, 2).ok());
   const auto loaded = world.Load();
   REQUIRE(loaded != nullptr);
@@ -128,7 +132,7 @@ TEST_CASE("saved index: answers as the index that was saved, with floats on disk
 
 TEST_CASE("saved index: goes on as any other: puts, removals, graphs, compaction",
           "[daemon][store][index]") {
-  SavedWorld world;
+  SavedWorld world(model::Space::kL2, GENERATE(false, true));
   REQUIRE(world.keeper.Save(world.entry, 2).ok());
   const auto loaded = world.Load();
   REQUIRE(loaded != nullptr);
@@ -283,6 +287,59 @@ TEST_CASE(
   REQUIRE(std::filesystem::exists(path));
   REQUIRE(store->DeleteCollection("c", Patient()).ok());
   REQUIRE_FALSE(std::filesystem::exists(path));
+}
+
+// The scratch file of this process, whose name is gone; none: "".
+std::string OpenScratchFile() {
+  for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const std::string target = std::filesystem::read_symlink(each.path(), gone).string();
+    if (target.ends_with(".scratch (deleted)")) return each.path().string();
+  }
+  return "";
+}
+
+TEST_CASE("scratch file: vectors that it does not give back as they were are loaded anew",
+          "[daemon][store][index]") {
+  constexpr uint32_t kWide = 4'096, kMany = 700;  // more than stay in memory
+  Scratch scratch;
+  const StoreRef store = scratch.Default();
+  const Uuid id = store->CreateCollection(Collection("c"), Patient()).value()->id;
+  Random random(10);
+  for (uint32_t n = 0; n < kMany; n += 100) {
+    std::vector<Record> records;
+    for (uint32_t i = n; i < n + 100; ++i) {
+      records.push_back({"id" + std::to_string(i), random.Vector(kWide), {}, {}, {}});
+    }
+    Write(*store, id, model::WriteKind::kAdd, records).value();
+  }
+  const std::vector<float> query = random.Vector(kWide);
+  const std::vector<Found> before = Query(*store, id, query, 10).value();
+  const std::string file = OpenScratchFile();
+  REQUIRE(file != "");
+  {
+    std::fstream out(file, std::ios::in | std::ios::out | std::ios::binary);
+    out << std::string(size_t{kWide} * kMany * sizeof(float), 'x');
+    REQUIRE(out.flush().good());
+  }
+  REQUIRE(Query(*store, id, query, 10).value() == before);
+  REQUIRE(OpenScratchFile() == "");  // this collection's stay in memory from now on
+  REQUIRE(Query(*store, id, query, 10).value() == before);
+}
+
+TEST_CASE("scratch file: each is another, and what a crash left is no hindrance",
+          "[daemon][store][index]") {
+  test::TempDir folder;
+  const IndexKeeper keeper(file::RealFileSystem(), folder.path().string());
+  const Uuid id = Uuid::Random();
+  const auto left = folder / "index" / (id.ToString() + ".scratch");
+  std::filesystem::create_directories(left.parent_path());
+  std::ofstream(left) << "left by a crash";
+  const auto one = keeper.ScratchOf(id).make(), other = keeper.ScratchOf(id).make();
+  REQUIRE(one->Size().value() == 0);
+  REQUIRE(one->WriteAt(0, "one").ok());
+  REQUIRE(other->Size().value() == 0);
+  REQUIRE(std::filesystem::is_empty(left.parent_path()));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "daemon/store/store_file.h"
+#include "tests/daemon/store/fixture.h"
 #include "tests/daemon/store/worlds.h"
 #include "tests/support/torture.h"
 
@@ -132,7 +133,7 @@ TEST_CASE("power loss: a read that fails in a group commit fails the group",
   CreateStoreFile(path, vfs.name()).value();
   PublishedCollections published;
   const auto open = [&] {
-    return Writer::Open(OpenStoreWriter(path, vfs.name()).value(), 5'000, published).value();
+    return Writer::Open(OpenStoreWriter(path, vfs.name()).value(), published, InMemory).value();
   };
   Uuid id;
   {

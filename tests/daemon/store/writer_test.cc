@@ -15,7 +15,7 @@ struct WriterFixture {
   WriterFixture() { Reopen(); }
   void Reopen() {
     writer.reset();
-    writer = Writer::Open(OpenStoreWriter(store.file(), "").value(), 5'000, published).value();
+    writer = Writer::Open(OpenStoreWriter(store.file(), "").value(), published, InMemory).value();
   }
   Uuid Create(const std::string& name) {
     writer->Begin().value();

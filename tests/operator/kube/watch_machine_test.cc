@@ -29,7 +29,7 @@ TEST_CASE("watch machine: lists page by page, then watches from the list", "[ope
   REQUIRE(machine.state() == State::kEmpty);
   REQUIRE(machine.Next().what == What::kList);
   REQUIRE(machine.Next().begins_anew);
-  REQUIRE(machine.Next().limit == 500);
+  REQUIRE(machine.Next().limit == 200);
   REQUIRE(!machine.OnPage({"7", "more"}));
   REQUIRE(machine.state() == State::kInitPage);
   REQUIRE(machine.Next().continue_token == "more");
@@ -96,7 +96,7 @@ TEST_CASE("watch machine: other errors repeat the same page", "[operator][kube]"
 TEST_CASE("watch machine: a page that is too long is asked for in smaller pieces",
           "[operator][kube]") {
   WatchMachine machine({}, 1);
-  for (const uint32_t limit : {250, 125, 62, 31, 15, 8, 8, 8}) {
+  for (const uint32_t limit : {100, 50, 25, 12, 8, 8, 8}) {
     machine.OnListError(ResourceExhausted("too long"), kNow);
     REQUIRE(machine.Next().limit == limit);
   }
