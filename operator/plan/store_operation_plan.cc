@@ -175,8 +175,8 @@ class Planner {
 
   void Steps() {
     const bool begun = plan_.status.start.has_value();
-    const WallTime created = operation_.meta.created.value_or(now_);
-    const WallTime deadline = plan_.status.start.value_or(created) + seconds(spec_.timeout_seconds);
+    const WallTime deadline =
+        plan_.status.start.value_or(FirstLook()) + seconds(spec_.timeout_seconds);
     const bool waits_for_person = !begun && spec_.suspend && plan_.status.plan;
     if (now_ >= deadline && !waits_for_person && !MayResume(begun)) return TimeOut(deadline);
     if (!waits_for_person) plan_.LookAt(deadline);
@@ -188,6 +188,12 @@ class Planner {
       return Be("Suspended", "waits for spec.suspend to be false", kHour);
     if (!begun && !Fence()) return;
     Execute();
+  }
+
+  // One that was made while no operator ran is not late when one is back.
+  WallTime FirstLook() const {
+    const Condition* state = Find(operation_.status.conditions, "Succeeded");
+    return state != nullptr ? state->last_transition.value_or(now_) : now_;
   }
 
   // One that a person let go after a long time is not late: its time begins when its work does.

@@ -6,6 +6,8 @@ import struct
 import time
 
 from ground import Ground
+from kube import eventually
+from s3_rows import validate
 from sweep import SWEEP, Sweep
 from table import row
 from world import BIN
@@ -36,12 +38,16 @@ class Clock:
         self.put(self.seconds + seconds)
 
 
+def schedule(ground: Ground, name: str, when: str, **spec):
+    ground.api.create("StoreSnapshotSchedule", ground.ns, name, {
+        "schedule": when, **spec,
+        "template": {"spec": {"vectorStoreRef": {"name": "notes"}, "timeoutSeconds": 86400}}})
+
+
 @row(CLOCK, "is put forward by an hour, back, and forward again: no slot is left out, none runs twice")
 def steps(ground: Ground):
     clock = Clock(ground)
-    ground.api.create("StoreSnapshotSchedule", ground.ns, "hourly", {
-        "schedule": "0 * * * *", "concurrencyPolicy": "Allow", "retention": {"keepLast": 10},
-        "template": {"spec": {"vectorStoreRef": {"name": "notes"}, "timeoutSeconds": 86400}}})
+    schedule(ground, "hourly", "0 * * * *", concurrencyPolicy="Allow", retention={"keepLast": 10})
     ground.wait("StoreSnapshotSchedule", "hourly", "True")
 
     def after(seconds: int, wanted: int) -> list[str]:
@@ -67,6 +73,46 @@ def steps(ground: Ground):
     clock.put(0)
     for tree in ground.api.list("StoreSnapshot", ground.ns):
         ground.completed("StoreSnapshot", tree["metadata"]["name"], within=90)
+
+
+@row(CLOCK, "goes on by an hour without an operator: one snapshot catches up, what was asked meanwhile is done")
+def operator_away(ground: Ground):
+    every = 240
+    clock, doomed = Clock(ground), ground.snapshot()
+    # Some seconds after a run is due that comes after the schedule is made, so that no other comes while we look.
+    now = int(time.time()) + 10
+    clock.put(10 + every - now % every + 20)
+    schedule(ground, "often", "*/4 * * * *", retention={"keepLast": 1})
+
+    def runs() -> set[str]:
+        return {each["metadata"]["name"] for each in ground.api.list("StoreSnapshot", ground.ns)
+                if each["metadata"]["name"].startswith("often")}
+    first = eventually(runs, 20, ground.story)
+    for name in (doomed, min(first)):
+        ground.completed("StoreSnapshot", name)
+    missed = ground.get("StoreSnapshotSchedule", "often")["status"].get("missedRuns", 0)
+
+    ground.operator.process.end()
+    ground.delete("StoreSnapshot", doomed)
+    operation = ground.operate({"compact": {}})
+    clock.step(HOUR)
+    ground.operator = ground.start_operator()
+    ground.await_leading()
+    ground.completed("StoreOperation", operation)
+    caught_up = eventually(lambda: runs() - first, 20, ground.story)
+    for _ in range(2):
+        ground.touch("StoreSnapshotSchedule", "often")
+        time.sleep(1)
+        caught_up |= runs() - first
+    assert len(caught_up) == 1, caught_up
+    status = ground.get("StoreSnapshotSchedule", "often")["status"]
+    assert status["missedRuns"] == missed + HOUR // every - 1, status
+    clock.put(0)  # for the S3 server, which knows nothing of that hour
+    validate(ground)
+    ground.touch("StoreSnapshot", doomed)
+    ground.gone("StoreSnapshot", doomed)
+    ground.completed("StoreSnapshot", min(caught_up), within=90)
+    ground.gone("StoreSnapshot", min(first))
 
 
 class CleanUps(Sweep):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import socket
 import tempfile
 import unittest
 from pathlib import Path
@@ -80,11 +81,22 @@ def import_s3_server() -> str:
     return name
 
 
+def answers(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), 1):
+            return True
+    except OSError:
+        return False
+
+
 class SnapshotCase(Case):
     def with_repository(self) -> None:
         self.in_namespace()
         node.apply(self.ns, *make.s3_server(import_s3_server()))
         node.kubectl("-n", self.ns, "wait", "pod/s3", "--for=condition=Ready", "--timeout=60s")
+        address = node.get(self.ns, "service", "s3")["spec"]["clusterIP"]
+        # Else the operator finds nobody there, and looks again after half a minute.
+        eventually("the Service leads there", lambda: answers(address, 80))
         node.apply(self.ns, *make.s3_repository(self.ns))
         self.ready("snapshotrepository", "s3", "True/Validated")
 

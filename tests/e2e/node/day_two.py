@@ -122,6 +122,27 @@ class DayTwo(SnapshotCase):
         self.goes_on()
         self.assertEqual(self.lost(), [])
 
+    def test_claims_to_come_are_larger_while_the_pods_that_there_are_go_on(self):
+        self.in_namespace()
+        node.apply(self.ns, make.vector_store(storage={"existingVolume": {"name": "data", "subPath": "pannier"}}))
+        workload = make.stateful_set(self.writer(), "data")
+        node.apply(self.ns, workload)
+        self.rolled_out("statefulset/app")
+        self.goes_on()
+        pod = node.pod_of(self.ns)
+        node.kubectl("-n", self.ns, "delete", "statefulset", "app", "--cascade=orphan")
+        workload["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"] = "2Gi"
+        node.apply(self.ns, workload)
+        self.goes_on()
+        self.rolled_out("statefulset/app")
+        self.assertEqual(node.pod_of(self.ns)["metadata"]["uid"], pod["metadata"]["uid"])
+        self.assertEqual(self.lost(), [])
+        node.kubectl("-n", self.ns, "scale", "statefulset/app", "--replicas=2")
+        self.rolled_out("statefulset/app")
+        sizes = {each["metadata"]["name"]: each["spec"]["resources"]["requests"]["storage"]
+                 for each in node.get(self.ns, "persistentvolumeclaims")["items"]}
+        self.assertEqual(sizes, {"data-app-0": "1Gi", "data-app-1": "2Gi"})
+
     def test_a_daemon_killed_for_its_memory_in_mid_snapshot_comes_back(self):
         self.with_repository()
         self.start(storage={"ephemeralClaim": {"size": "1Gi"}})

@@ -23,8 +23,9 @@ import objects as make  # noqa: E402
 from case import Case, SnapshotCase, node  # noqa: E402
 from day_two import DayTwo, Footprint  # noqa: E402, F401
 from node import ROOT, SYSTEM, condition, eventually  # noqa: E402
+from upgrade import Releases  # noqa: E402
 
-for each in (DayTwo, Footprint):
+for each in (DayTwo, Footprint, Releases):
     each.__module__ = __name__  # unittest sets up and tears down by module
 del each  # a test case by another name would run once more
 

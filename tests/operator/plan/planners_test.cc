@@ -245,6 +245,24 @@ TEST_CASE("operation plan: once begun, a daemon that is silent is asked again so
   REQUIRE(since.start.empty());
 }
 
+TEST_CASE("operation plan: one that waits is given up in time, which begins when it is first seen",
+          "[operator][plan]") {
+  StoreOperation operation;
+  operation.meta.created = kNow - 24h;  // no operator ran meanwhile
+  operation.spec.action.compact.emplace();
+  operation.spec.target = {"pod", "t/0"};
+  operation.spec.timeout_seconds = 3600;
+  OperationObserved seen;
+  seen.vector_store = Store();
+  const auto state = [&](WallTime now) {
+    operation.status = PlanOperation(operation, seen, now).status;
+    return ReasonOf(operation.status.conditions, "Succeeded");
+  };
+  REQUIRE(state(kNow) == "Planned");
+  REQUIRE(state(kNow + 3599s) == "Planned");
+  REQUIRE(state(kNow + 3601s) == "TimedOut");
+}
+
 TEST_CASE("vector store plan: a repair is begun once the incident is written down",
           "[operator][plan]") {
   VectorStore store = Store();

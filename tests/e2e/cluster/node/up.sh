@@ -75,7 +75,7 @@ node() {
   # It ends when its file is written anew.
   launch proxy kube-proxy --config="$DIR/proxy.yaml"
   launch coredns coredns -conf "$DIR/Corefile"
-  until_ready kubelet 60 kubectl wait --for=condition=Ready "node/$NODE" --timeout=1s
+  until_ready kubelet 120 kubectl wait --for=condition=Ready "node/$NODE" --timeout=1s
   until_ready coredns 30 curl -fs "http://127.0.0.1:${PORTS[3]}/ready"
 }
 
