@@ -7,6 +7,13 @@
 namespace pannier::control {
 namespace {
 
+std::optional<Cron> DeepVerifyCron(const SnapshotRepository& repository) {
+  const SnapshotRepositorySpec& spec = repository.spec;
+  if (spec.deep_verify_schedule.empty()) return std::nullopt;
+  Result<Cron> cron = Cron::Parse(spec.deep_verify_schedule, spec.time_zone, repository.meta.uid);
+  return cron.ok() ? std::optional(*std::move(cron)) : std::nullopt;
+}
+
 using std::chrono::seconds;
 
 constexpr seconds kSkewMax{300};
@@ -128,6 +135,7 @@ class Planner {
   // One daemon reads a snapshot whole, and writes down what it found: not in what is ReadOnly.
   void VerifyDeeply() {
     if (IsReadOnly()) return;
+    if (const auto cron = DeepVerifyCron(repository_)) plan_.LookAt(cron->NextDue(now_));
     const std::optional<WallTime> slot = DeepVerifySlot(repository_, now_);
     if (!slot) return;
     const Uuid uid = DeepVerifyUid(repository_, *slot);
@@ -217,11 +225,8 @@ Uuid DeepVerifyUid(const SnapshotRepository& repository, WallTime slot) {
 }
 
 std::optional<WallTime> DeepVerifySlot(const SnapshotRepository& repository, WallTime now) {
-  const SnapshotRepositorySpec& spec = repository.spec;
-  if (spec.deep_verify_schedule.empty()) return std::nullopt;
-  const Result<Cron> cron =
-      Cron::Parse(spec.deep_verify_schedule, spec.time_zone, repository.meta.uid);
-  if (!cron.ok()) return std::nullopt;
+  const std::optional<Cron> cron = DeepVerifyCron(repository);
+  if (!cron) return std::nullopt;
   WallTime last = repository.meta.created.value_or(WallTime());
   if (repository.status.deep_verify && repository.status.deep_verify->time) {
     last = std::max(last, *repository.status.deep_verify->time);

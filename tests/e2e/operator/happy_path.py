@@ -41,6 +41,25 @@ class HappyPath(shared.Case):
         eventually(lambda: shared.world.api.get("StoreSnapshot", self.ns, "one") is None, 30, self.operator.process.said)
         self.assertNotIn(item["manifestKey"], shared.world.s3.files(bucket, "snapshots/"))
 
+    def test_a_snapshot_in_s3_is_read_whole_when_its_time_has_come_and_damage_is_told(self):
+        bucket, _ = self.with_store(200)
+        self.snapshot("one")
+        taken = self.wait("StoreSnapshot", "one", "True/Completed", "Succeeded")["status"]["items"][0]
+        shared.world.api.patch("SnapshotRepository", self.ns, "backups", {"spec": {"deepVerifySchedule": "* * * * *"}})
+
+        def found(result: str) -> bool:
+            status = shared.world.api.get("SnapshotRepository", self.ns, "backups")["status"]
+            return status.get("lastDeepVerify", {}).get("result") == result
+        eventually(lambda: found("Sound"), 100, self.operator.process.said)
+        tree = shared.world.api.get("SnapshotRepository", self.ns, "backups")
+        self.assertEqual(tree["status"]["lastDeepVerify"]["snapshot"], taken["snapshotUID"])
+        for chunk in (shared.world.s3.folder / "buckets" / bucket).glob("**/chunks/**/*"):
+            if chunk.is_file():
+                data = bytearray(chunk.read_bytes())
+                data[len(data) // 2] ^= 1
+                chunk.write_bytes(data)
+        eventually(lambda: found("Unsound"), 130, self.operator.process.said)
+
     def test_a_repository_on_a_volume_serves_snapshots_restores_and_their_deletion(self):
         shared.world.api.create("SnapshotRepository", self.ns, "disk-" + self.ns, {"volume": {"claimName": "disk"}})
         disk = "disk-" + self.ns

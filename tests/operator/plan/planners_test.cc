@@ -4,6 +4,7 @@
 
 #include "lib/core/time_text.h"
 #include "lib/json/cold.h"
+#include "operator/cron/cron.h"
 #include "operator/plan/snapshot_repository_plan.h"
 #include "operator/plan/store_cleanup_policy_plan.h"
 #include "operator/plan/store_operation_plan.h"
@@ -418,6 +419,18 @@ TEST_CASE("repository plan: one in S3 is read whole by URLs, and nothing else of
   REQUIRE(last.status.deep_verify->result == "Sound");
   REQUIRE(last.status.deep_verify->snapshot == "snapshot-uid");
   REQUIRE(last.grants.empty());
+}
+
+TEST_CASE("repository plan: the next check of a whole snapshot is looked after in time",
+          "[operator][plan]") {
+  SnapshotRepository repository;
+  repository.meta.created = kNow;
+  repository.spec.s3.emplace();
+  repository.spec.validation_interval_seconds = 86'400;
+  repository.spec.deep_verify_schedule = "17 * * * *";
+  Set(&repository.status.conditions, {"Ready", Truth::kTrue, "Validated", ""}, kNow);
+  const RepositoryPlan plan = PlanRepository(repository, {}, kNow);
+  REQUIRE(plan.next_look == Cron::Parse("17 * * * *", "", "").value().NextDue(kNow));
 }
 
 TEST_CASE("cleanup plan: what two runs name and is old enough goes, within limits",
