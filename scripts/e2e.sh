@@ -2,6 +2,7 @@
 # Tests that need Kubernetes: first those of the API, beside real kube-apiservers; then those that
 # need pods, on a whole node (cluster/node), where this machine can be one. Expects a built build/;
 # see `make e2e`. The first time it builds Kubernetes: minutes. NODE=no leaves the node out.
+# KUBECONFIG=FILE: instead, in that cluster, what needs nothing of its nodes (tests/e2e/node/existing.py).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 : "${SEED:=$(date +%s)}"
@@ -11,6 +12,11 @@ echo "seed: $SEED (SEED=$SEED make e2e runs the same again)"
 venv="${PANNIER_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/pannier/venv}"
 python=$venv/bin/python
 step=scripts/step.sh
+if [[ -n ${KUBECONFIG:-} ]]; then
+  rm -f build/log/cluster.count
+  PANNIER_E2E_KUBECONFIG=$KUBECONFIG $step cluster "$python" tests/e2e/node/run.py
+  exec scripts/tally.sh cluster
+fi
 steps=(cluster-build cluster-up kube-e2e chart-e2e operator-e2e crd-rules operator-world operator-faults monitoring-e2e plugin-e2e cluster-down)
 for name in "${steps[@]}" node-build node; do rm -f "build/log/$name.count"; done
 

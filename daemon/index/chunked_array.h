@@ -99,7 +99,8 @@ class ChunkedArray {
   void Allocate(int chunk) {
     const size_t bytes = RowsOf(chunk) * RowBytes();
     chunks_[chunk] = static_cast<T*>(::operator new(bytes, kAlignment));
-    if (pages_ == Pages::kHuge) WantHugePages(chunks_[chunk], bytes);
+    pages_ == Pages::kHuge ? WantHugePages(chunks_[chunk], bytes)
+                           : WantSmallPages(chunks_[chunk], bytes);
   }
   uint64_t CountBytes() const {
     if (rows_ == 0) return 0;

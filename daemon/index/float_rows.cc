@@ -24,8 +24,8 @@ uint64_t GiveBack(const void* memory, size_t bytes) {
   const uintptr_t first = (begin + page - 1) / page * page;
   const uintptr_t last = (begin + bytes) / page * page;
   if (first >= last) return 0;
-  madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
-  return last - first;
+  return madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED) == 0 ? last - first
+                                                                                   : 0;
 }
 
 }  // namespace
@@ -74,6 +74,8 @@ void FloatRows::AppendAbsent(uint32_t count) {
   filled_ = std::make_unique<std::atomic<uint64_t>[]>(count / 64 + 1);
   size_ = absent_ = count;
   if (!scratch_.make || count * RowBytes() <= scratch_.memory_bytes_max) return;
+  MutexLock lock(file_mutex_);
+  if (!HasFile()) return;
   sums_.ExtendUnset(count);
   in_file_.store(count);
   given_back_.store(rows_.bytes());  // nothing was touched
@@ -82,9 +84,9 @@ void FloatRows::AppendAbsent(uint32_t count) {
 
 bool FloatRows::Fill(uint32_t row, std::span<const float> vector) {
   CHECK(row < absent_ && vector.size() == dimension_);
+  MutexLock lock(file_mutex_);  // nothing is moved meanwhile
   if (row < in_file_.load(std::memory_order_relaxed)) {
     const std::string_view bytes = BytesOf(vector.data(), dimension_);
-    MutexLock lock(file_mutex_);
     if (!HasFile() || !file_->WriteAt(row * RowBytes(), bytes).ok()) return false;
     *sums_[row] = SumOf(bytes);
   } else {

@@ -48,8 +48,8 @@ class FloatRows {
     return row >= in_file_.load(std::memory_order_acquire) ? rows_[row] : nullptr;
   }
   bool IsStillInMemory(uint32_t row) const {
-    // It writes, so that what was read before is not read after it.
-    return !scratch_.make || row >= in_file_.fetch_or(0, std::memory_order_acq_rel);
+    std::atomic_thread_fence(std::memory_order_acquire);  // what was read is not read later
+    return row >= in_file_.load(std::memory_order_relaxed);
   }
   // A row that has its floats, wherever they are. False: it cannot be read; the file is broken.
   bool Read(uint32_t row, std::span<float> into) const;
@@ -71,7 +71,7 @@ class FloatRows {
   uint32_t absent_ = 0;
   std::unique_ptr<std::atomic<uint64_t>[]> filled_;  // a bit for each absent one: it has floats
   ChunkedArray<uint32_t> sums_;                      // of rows in the file
-  mutable std::atomic<uint32_t> in_file_{0};         // rows below are
+  std::atomic<uint32_t> in_file_{0};                 // rows below are
   mutable std::atomic<bool> broken_{false};
   std::atomic<uint64_t> given_back_{0};  // bytes of rows_
 

@@ -61,7 +61,6 @@ bool VectorIndex::View::FillFloats(VectorSource& floats, uint32_t most) const {
 }
 
 uint64_t VectorIndex::View::live() const { return pinned_->look.live; }
-bool VectorIndex::View::IsBroken() const { return pinned_->rows->floats().broken(); }
 
 class VectorIndex::Impl {
  public:
@@ -121,12 +120,13 @@ bool VectorIndex::Impl::Compact() {
   auto remap = std::make_shared<RowRemap>(look.end, kNoRow);
   uint32_t next = 0;
   std::vector<float> vector(options_.dimension);
+  const FloatRows& floats = writer_rows_->floats();
   old.ForEachVisible(look, 0, [&](uint32_t row, RecordNumber record) {
-    if (IsBroken() || !writer_rows_->floats().Read(row, vector)) return;
+    if (floats.broken() || !floats.Read(row, vector)) return;
     fresh->Put(look.at, record, vector);
     (*remap)[row] = next++;
   });
-  if (IsBroken()) return false;
+  if (floats.broken()) return false;
   fresh->versions().Commit(look.at);
 
   std::shared_ptr<const SealedGraph> sealed = Pin()->sealed;
@@ -280,10 +280,11 @@ Result<std::shared_ptr<VectorIndex>> VectorIndex::Load(Options options, Sequence
   return index;
 }
 
-uint64_t VectorIndex::EstimateBytes(uint64_t vectors, uint32_t dimension) {
+uint64_t VectorIndex::EstimateBytes(uint64_t vectors, uint32_t dimension, bool aside) {
   constexpr uint64_t kLinksAndVersions = 256;
   const uint64_t floats = vectors * dimension * sizeof(float);
-  return vectors * (dimension + kLinksAndVersions) + std::min(floats, Scratch().memory_bytes_max);
+  return vectors * (dimension + kLinksAndVersions) +
+         (aside ? std::min(floats, Scratch().memory_bytes_max) : floats);
 }
 
 uint64_t VectorIndex::memory_bytes() const {

@@ -43,7 +43,7 @@ struct SearchRequest {
   uint32_t k = 10;
   const RecordSet* allowed = nullptr;  // only these; null: all that live
   uint32_t ef_search = 100;
-  VectorSource* floats = nullptr;  // needed when the index was loaded from a saved one
+  VectorSource* floats = nullptr;  // without, a search may miss some (SearchReport)
   // In place of what the planner would choose, where it is possible; for tests and benchmarks.
   std::optional<Plan> plan = std::nullopt;
 };
@@ -55,8 +55,9 @@ struct SearchReport {
   uint64_t distances_computed = 0;
   uint64_t candidates = 0;  // that might have been returned
   uint64_t graph_nodes = 0, tail = 0;
-  uint32_t ef = 0;         // of the walk
-  uint32_t shared_by = 0;  // searches that the scan served; 0: there was none
+  uint32_t ef = 0;             // of the walk
+  uint32_t shared_by = 0;      // searches that the scan served; 0: there was none
+  bool missed_floats = false;  // some were wanted of `floats`, and there was none
   const char* why = "";
 };
 
@@ -84,7 +85,6 @@ class VectorIndex {
                                                   const SearchRequest& request,
                                                   std::vector<SearchReport>* reports) const;
     uint64_t live() const;  // vectors at this sequence; walks nothing
-    bool IsBroken() const;  // VectorIndex::IsBroken()
     // Whether some vectors, drawn evenly, are coded here as `floats` has them. False: this index is
     // of other rows.
     bool IsOf(VectorSource& floats) const;
@@ -145,12 +145,13 @@ class VectorIndex {
   // That searches at the last commit, or later, need no `floats`: cheap, and false until
   // WantsFloats() has once found none.
   bool HasFloats() const;
-  // Floats cannot be read back from the scratch file: searches without `floats` miss some, and the
-  // index is to be dropped and loaded anew.
+  // Floats cannot be read back from the scratch file: searches take them from `floats`, or miss
+  // them, and the index is to be dropped and loaded anew.
   bool IsBroken() const;
 
-  // About what so many vectors will take in memory, with a graph and Scratch's defaults.
-  static uint64_t EstimateBytes(uint64_t vectors, uint32_t dimension);
+  // About what so many vectors will take in memory, with a graph. `aside`: most floats are put
+  // aside, by Scratch's defaults.
+  static uint64_t EstimateBytes(uint64_t vectors, uint32_t dimension, bool aside);
   // Heap bytes owned, counted not measured: slots, graph, maps.
   uint64_t memory_bytes() const;
   uint64_t tail_size() const;  // committed slots that no graph covers

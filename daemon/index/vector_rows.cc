@@ -96,6 +96,7 @@ Status VectorRows::Load(Sequence at, ByteSource& source) {
 }
 
 bool VectorRows::FillFloats(uint32_t row, std::span<const float> vector) {
+  CHECK(row < loaded());
   if (space_ == model::Space::kCosine) *inverse_norms_[row] = InverseNorm(vector);
   return floats_.Fill(row, vector);
 }
@@ -123,7 +124,7 @@ float QueryDistance::operator()(uint32_t row) const {
     if (rows.Read(row, fetched_)) return Of(fetched_, InverseNormOf(row));
   }
   if (floats_ == nullptr) {
-    CHECK(rows.broken());
+    missed_ = true;
     return std::numeric_limits<float>::infinity();
   }
   fetched_.resize(query_.size());

@@ -70,6 +70,9 @@ class QueryDistance {
                 VectorSource* floats = nullptr);
   float operator()(uint32_t row) const;
   const CodedQuery& coded() const { return coded_; }
+  bool missed() const {
+    return missed_;
+  }  // floats that `floats` was needed for, and there was none
   void Prefetch(uint32_t row) const {
     const float* vector = rows_.floats().InMemory(row);
     if (vector == nullptr) return;
@@ -88,6 +91,7 @@ class QueryDistance {
   CodedQuery coded_;
   VectorSource* const floats_;
   mutable std::vector<float> fetched_;
+  mutable bool missed_ = false;
 };
 
 }  // namespace pannier::index

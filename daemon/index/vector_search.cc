@@ -191,6 +191,7 @@ std::vector<std::vector<Neighbor>> VectorIndex::View::SearchMany(
   found.reserve(searches.size());
   for (OneSearch& one : searches) {
     found.push_back(one.top.Take());
+    one.done.missed_floats = one.distance.missed();
     if (reports != nullptr) reports->push_back(one.done);
   }
   return found;

@@ -37,6 +37,11 @@ void CollectionIndexes::Drop() {
   attributes.swap(attributes_);
 }
 
+void CollectionIndexes::DropVectors(const std::shared_ptr<index::VectorIndex>& which) {
+  MutexLock lock(mutex_);
+  if (vectors_ == which) vectors_.reset();  // the caller holds it
+}
+
 uint64_t CollectionIndexes::memory_bytes() const {
   const auto vectors = this->vectors();
   const auto attributes = this->attributes();

@@ -34,6 +34,8 @@ class CollectionIndexes {
   void PublishAttributes(std::shared_ptr<index::AttributeIndex> attributes);
   RecordCache& rows() { return rows_; }
   void Drop();
+  // These alone, if they are still the ones.
+  void DropVectors(const std::shared_ptr<index::VectorIndex>& which);
   uint64_t memory_bytes() const;
   // Records that live, for metrics; what a request answers comes from the rows.
   std::atomic<uint64_t> records{0};

@@ -39,6 +39,8 @@ struct SqliteStore::Look {
   std::optional<index::VectorIndex::View>
       vectors;  // nothing: the collection has no vector, or no room for a cache
   std::optional<index::AttributeIndex::View> attributes;
+  // A search wanted floats that are in rows, which are not pinned.
+  bool missed_floats = false;
 
   bool has_rows() const { return reader.has_value(); }
   RecordTable& table() { return (*reader)->records(entry.info->number); }
@@ -138,12 +140,13 @@ Result<index::Sequence> SqliteStore::PinRows(Look* look, const CallContext& call
 }
 
 // Its vectors are loaded anew, and stay in memory.
-void SqliteStore::DropUnreadable(const CollectionEntry& entry) {
+void SqliteStore::DropUnreadable(const CollectionEntry& entry,
+                                 const std::shared_ptr<index::VectorIndex>& vectors) {
   if (!entry.indexes->scratch_failed.exchange(true)) {
     LogWarn("vectors that were put aside cannot be read; they are loaded anew")
         .Add("collection", entry.info->name);
   }
-  entry.indexes->Drop();
+  entry.indexes->DropVectors(vectors);
 }
 
 // A reader is taken only once the caches are there: who waits for them must not keep others from
@@ -158,7 +161,7 @@ Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool
     room = TRY(LoadFor(entry, vectors && room, attributes, call)) && room;
     const std::shared_ptr<index::VectorIndex> vector_index = entry.indexes->vectors();
     if (vector_index != nullptr && vector_index->IsBroken()) {
-      DropUnreadable(entry);
+      DropUnreadable(entry, vector_index);
       continue;
     }
     const std::shared_ptr<index::AttributeIndex> attribute_index = entry.indexes->attributes();
@@ -168,7 +171,7 @@ Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool
       room = room && ++drops < kDropsMax;
       continue;
     }
-    Look look{entry, {}, {}, sequence(), {}, {}};
+    Look look{entry, {}, {}, sequence(), {}, {}, false};
     if (rows == Rows::kAtOnce || vector_index == nullptr || !vector_index->HasFloats()) {
       look.at = TRY(PinRows(&look, call));
       if (!WaitUntilPublished(sequence_, look.at, call.deadline)) break;
@@ -241,7 +244,7 @@ Status SqliteStore::Query(const Uuid& id, const model::QueryRequest& request,
                           const model::RecordVisitor& visit, const CallContext& call) {
   const Rows rows = MayDoWithoutRows(request) ? Rows::kWhenNeeded : Rows::kAtOnce;
   Result<bool> answered = QueryAt(id, request, visit, nullptr, rows, call);
-  while (answered.ok() && !*answered) {
+  if (answered.ok() && !*answered) {
     answered = QueryAt(id, request, visit, nullptr, Rows::kAtOnce, call);
   }
   if (!answered.ok()) TRY(EntryOf(id));
@@ -285,10 +288,7 @@ Result<bool> SqliteStore::QueryAt(const Uuid& id, const model::QueryRequest& req
     TRY(pace.Look());
     const uint32_t count = std::min(group, request.count - first);
     const auto neighbors = TRY(Search(look, request, first, count, &selected, explain, pace));
-    if (look.vectors && look.vectors->IsBroken()) {
-      if (first > 0) return Unavailable("vectors were put aside and cannot be read", "try again");
-      return false;
-    }
+    if (look.missed_floats) return false;
     for (uint32_t q = 0; q < neighbors.size() && explain == nullptr; ++q) {
       TRY(pace.Look());
       if (!TRY(VisitAll(look, request, neighbors[q], first + q, visit, pace, call))) return false;
@@ -357,6 +357,8 @@ Result<std::vector<std::vector<index::Neighbor>>> SqliteStore::Search(
   if (explain != nullptr) {
     explain->searches.insert(explain->searches.end(), reports.begin(), reports.end());
   }
+  look.missed_floats = std::any_of(reports.begin(), reports.end(),
+                                   [](const auto& report) { return report.missed_floats; });
   if (floats) TRY(floats->status());
   host_.OnSearch(used_graph, std::chrono::steady_clock::now() - begin);
   return neighbors;

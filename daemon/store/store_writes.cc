@@ -20,8 +20,10 @@ uint64_t BytesOf(const model::RecordBatch& batch) {
 // About what the caches of a collection cost. Not of Count(): who loads may hold a read connection,
 // and must not wait for a second one.
 uint64_t VectorBytes(const CollectionEntry& entry) {
-  return index::VectorIndex::EstimateBytes(entry.indexes->records.load(std::memory_order_relaxed),
-                                           entry.info->dimension.value_or(0));
+  const uint64_t records = entry.indexes->records.load(std::memory_order_relaxed);
+  const uint32_t dimension = entry.info->dimension.value_or(0);
+  const bool aside = !entry.indexes->scratch_failed.load(std::memory_order_relaxed);
+  return index::VectorIndex::EstimateBytes(records, dimension, aside);
 }
 uint64_t AttributeBytes(const CollectionEntry& entry) {
   constexpr uint64_t kSomeKeys = 160;

@@ -6,7 +6,7 @@
 namespace pannier::http {
 namespace {
 
-// How many of a peer's oldest are looked at for one whose lane is free.
+// How many of a peer's oldest that their lanes hold up are passed.
 constexpr size_t kLookAhead = 8;
 // Peers and lanes of whom nothing runs or waits are kept until there are so many: most come again.
 constexpr size_t kIdleKept = 1'024;
@@ -85,12 +85,17 @@ FairQueue::Pushed FairQueue::Push(Connection* connection) {
 
 Connection* FairQueue::Take(Flow& flow) {
   if (!PeerMay(flow)) return nullptr;
-  const size_t look = std::min(kLookAhead, flow.waiting.size());
-  for (size_t i = 0; i < look; ++i) {
-    Connection* const candidate = flow.waiting[i];
-    if (!LaneMay(candidate->share.lane)) continue;
-    if (candidate->share.computes && !MayCompute(flow)) continue;
-    flow.waiting.erase(flow.waiting.begin() + static_cast<ptrdiff_t>(i));
+  const bool may_compute = MayCompute(flow);
+  size_t passed = 0;
+  for (auto each = flow.waiting.begin(); each != flow.waiting.end() && passed < kLookAhead;
+       ++each) {
+    Connection* const candidate = *each;
+    if (candidate->share.computes && !may_compute) continue;
+    if (!LaneMay(candidate->share.lane)) {
+      ++passed;
+      continue;
+    }
+    flow.waiting.erase(each);
     Count(candidate->share, flow);
     --size_;
     return candidate;

@@ -6,8 +6,8 @@
 // within a second, has a lower limit: processors are shared as well, and what many threads compute
 // for one is felt by the other. So its requests that only compute have a limit lower still; those
 // that wait for a disk most of the time do not feel it. Of those that may, peers take turns, and
-// within a peer the oldest goes first; one held up by its lane, or by computing, lets a few younger
-// ones of its peer pass.
+// within a peer the oldest goes first; one held up by its lane lets a few younger ones of its peer
+// pass, one held up by computing all that do not compute.
 // Threads: one at a time (the crew's lock). Lifetime: connections outlive their place in it.
 #pragma once
 

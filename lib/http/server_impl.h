@@ -103,6 +103,7 @@ class Server::Impl {
   file::Descriptor AcceptOne(Worker& worker, const Socket& socket, int* error);
   int ShedOne(Worker& worker, const Socket& socket) REQUIRES(accept_mutex_);
   void AcceptLater(Socket& socket, int error);
+  void Begin(Worker& worker, const Socket& socket, Connection& connection);
   void Admit(Worker& worker, const Socket& socket, file::Descriptor accepted);
   bool Welcomes(Worker& worker, const Socket& socket, int accepted, const Peer& peer);
 

@@ -303,11 +303,15 @@ void Server::Impl::Admit(Worker& worker, const Socket& socket, file::Descriptor 
     connection->drained = true;  // if not, an event says so
     if (tls != nullptr && !BeginHandshake(worker, *connection, *tls)) return;
   }
-  // Mostly its first bytes are to come. Where they are here, its handler may run on this thread,
-  // and take long: whoever watches then accepts the others.
-  if (connection->phase == Connection::Phase::kIdle && Park(worker, *connection)) return;
+  Begin(worker, socket, *connection);
+}
+
+// Mostly its first bytes are to come. Where they are here, its handler may run on this thread, and
+// take long: whoever watches then accepts the others.
+void Server::Impl::Begin(Worker& worker, const Socket& socket, Connection& connection) {
+  if (connection.phase == Connection::Phase::kIdle && Park(worker, connection)) return;
   poller_->Rearm(socket.descriptor, Poller::kListener + socket.index);
-  Drive(worker, *connection);
+  Drive(worker, connection);
 }
 
 }  // namespace pannier::http

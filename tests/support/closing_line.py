@@ -7,6 +7,7 @@ import unittest
 def run(what: str) -> None:
     """Of the program's own tests; its arguments are unittest's. Does not return."""
     result = unittest.main(module="__main__", exit=False).result
-    bad = len(result.failures) + len(result.errors)
-    print(f"{what}: {max(result.testsRun - bad, 0)} passed, {bad} failed")
+    bad, left_out = len(result.failures) + len(result.errors), len(result.skipped)
+    told = f", {left_out} left out" if left_out else ""
+    print(f"{what}: {max(result.testsRun - bad - left_out, 0)} passed, {bad} failed{told}")
     sys.exit(1 if bad else 0)

@@ -103,13 +103,31 @@ TEST_CASE("float rows: absent ones are filled in, into the file or into memory",
   rows.AppendAbsent(50);
   REQUIRE_FALSE(rows.Has(49));
   REQUIRE((!in_file || rows.bytes() < kRowBytes));
-  aside.folder.makes = false;
+  aside.folder.writes = false;
   REQUIRE(rows.Fill(49, VectorOf(49)) != in_file);
   REQUIRE(rows.Has(49) != in_file);
-  aside.folder.makes = true;
+  aside.folder.writes = true;
   AppendUpTo(rows, 50, 100);
   for (uint32_t row = 0; row < 50; ++row) REQUIRE(rows.Fill(row, VectorOf(row)));
   REQUIRE(Wrong(rows, 100) == 0);
+}
+
+TEST_CASE("float rows: absent ones are filled in while others are appended and move",
+          "[daemon][index]") {
+  constexpr uint32_t kAbsent = kKept - 1, kRows = 100;  // few enough to be filled into memory
+  for (int round = 0; round < 20; ++round) {
+    Aside aside;
+    FloatRows rows = aside.Rows();
+    rows.AppendAbsent(kAbsent);
+    int refused = 0;
+    std::jthread fill([&] {
+      for (uint32_t row = 0; row < kAbsent; ++row) refused += rows.Fill(row, VectorOf(row)) ? 0 : 1;
+    });
+    AppendUpTo(rows, kAbsent, kRows);
+    fill.join();
+    REQUIRE(refused == 0);
+    REQUIRE(Wrong(rows, kRows) == 0);
+  }
 }
 
 TEST_CASE("float rows: readers meet rows that leave memory under their eyes", "[daemon][index]") {

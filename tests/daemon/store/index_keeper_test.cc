@@ -342,5 +342,13 @@ TEST_CASE("scratch file: each is another, and what a crash left is no hindrance"
   REQUIRE(std::filesystem::is_empty(left.parent_path()));
 }
 
+TEST_CASE("scratch file: there is none for a store whose folder is gone",
+          "[daemon][store][index]") {
+  test::TempDir folder;
+  const IndexKeeper keeper(file::RealFileSystem(), (folder / "deleted").string());
+  REQUIRE(keeper.ScratchOf(Uuid::Random()).make() == nullptr);
+  REQUIRE(std::filesystem::is_empty(folder.path()));
+}
+
 }  // namespace
 }  // namespace pannier::store

@@ -10,38 +10,53 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import existing
 import make as images
 import objects as make
-from node import CACHE, ROOT, Node, condition, eventually
+from node import CACHE, ROOT, Cluster, Node, condition, eventually
 
-node = Node()
+node = Cluster(existing.KUBECONFIG, CACHE / "kube" / "bin") if existing.KUBECONFIG else Node()
 
 
 class Case(unittest.TestCase):
     def in_namespace(self, pod_security: str = "privileged") -> str:
         self.ns = node.new_namespace("app", pod_security)
-        self.journal = node.folder / "journals" / self.ns
         self.addCleanup(node.kubectl, "delete", "namespace", self.ns, "--wait=false", "--ignore-not-found")
+        node.apply(self.ns, make.worker_program())
+        if existing.KUBECONFIG:
+            node.apply(self.ns, make.claim("journal", "16Mi"))
+            self.journal_volume = {"persistentVolumeClaim": {"claimName": "journal"}}
+        else:
+            self.journal = node.folder / "journals" / self.ns
+            self.journal_volume = {"hostPath": {"path": str(self.journal), "type": "DirectoryOrCreate"}}
         return self.ns
 
     def rolled_out(self, what: str) -> None:
         node.kubectl("-n", self.ns, "rollout", "status", what, "--timeout=90s")
 
     def acknowledged(self) -> int:
+        if existing.KUBECONFIG:
+            return len(self.in_worker("cat", "/journal/acknowledged").splitlines())
         with contextlib.suppress(FileNotFoundError):
             return len((self.journal / "acknowledged").read_text().splitlines())
         return 0
 
+    def in_worker(self, *command: str) -> str:
+        pod = node.pod_of(self.ns)["metadata"]["name"]
+        return node.kubectl("-n", self.ns, "exec", pod, "-c", "worker", "--", *command)
+
     def goes_on(self, seconds: float = 90) -> None:
         """The worker's writes are acknowledged, from now on."""
-        before = self.acknowledged()
-        eventually("the worker writes", lambda: self.acknowledged() > before + 5, seconds)
+        before = []
+
+        def writes() -> bool:
+            before.append(self.acknowledged())
+            return before[-1] > before[0] + 5
+        eventually("the worker writes", writes, seconds)
 
     def lost(self) -> list:
         """Of the acknowledged records, those that Chroma's client does not find."""
-        pod = node.pod_of(self.ns)
-        text = node.kubectl("-n", self.ns, "exec", pod["metadata"]["name"], "-c", "worker", "--", str(make.VENV / "bin" / "python"),
-                            make.WORKER, "check", "/journal/acknowledged")
+        text = self.in_worker(make.PYTHON, make.WORKER, "check", "/journal/acknowledged")
         found = json.loads(text.splitlines()[-1])
         self.assertGreater(found["acknowledged"], 0)
         return found["lost"]
@@ -55,12 +70,14 @@ class Case(unittest.TestCase):
         return eventually(f"{kind} {name}: {which} is {wanted}", probe, seconds)
 
     def writer(self) -> dict:
-        return make.python_worker(self.journal, "write", "/journal/acknowledged")
+        return make.python_worker(self.journal_volume, "write", "/journal/acknowledged")
 
     def running_writer(self, **spec) -> dict:
         """A namespace, a VectorStore, and a Deployment whose worker writes."""
         self.in_namespace()
-        node.apply(self.ns, make.vector_store(**{"storage": {"ephemeralClaim": {"size": "1Gi"}}, **spec}))
+        store = make.vector_store(**{"storage": {"ephemeralClaim": {"size": "1Gi"}}, **spec})
+        # The Service may still lead to an operator that has just gone.
+        eventually("the webhook answers", lambda: node.apply(self.ns, store), 30)
         node.apply(self.ns, make.deployment(self.writer()))
         self.rolled_out("deployment/app")
         self.goes_on()

@@ -20,34 +20,21 @@ SYSTEM = "pannier-system"
 NODE_NAME = "node"  # as cluster/node/env.sh has it
 
 
-class Node:
-    """A running cluster. Everything of it is below `folder`."""
+class Cluster:
+    """What is asked of any cluster, by kubectl and helm."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="pannier-node-"))
-        self.programs = Path(self.script("build.sh").splitlines()[-1])
-        self.environment = {**os.environ, "KUBECONFIG": str(self.folder / "admin.kubeconfig"),
-                            "PATH": f"{ROOT / 'build/bin'}:{VENV / 'bin'}:{CACHE / 'bin'}:{self.programs}:{os.environ['PATH']}"}
-
-    def script(self, name: str, *arguments: str) -> str:
-        done = subprocess.run([str(SCRIPTS / name), *arguments], text=True, capture_output=True, check=False)
-        if done.returncode:
-            raise AssertionError(f"{name}: {done.stdout}{done.stderr}")
-        return done.stdout
+    def __init__(self, kubeconfig: Path | str, programs: Path) -> None:
+        self.environment = {**os.environ, "KUBECONFIG": str(kubeconfig),
+                            "PATH": f"{ROOT / 'build/bin'}:{VENV / 'bin'}:{CACHE / 'bin'}:{programs}:{os.environ['PATH']}"}
 
     def up(self) -> None:
-        self.script("up.sh", str(self.folder))
+        self.kubectl("version")  # it is there
 
-    def down(self, *processes: str) -> None:
-        """All of it, or these processes alone."""
-        self.script("down.sh", str(self.folder), *processes)
-
-    def kill(self, process: str) -> None:
-        os.kill(int((self.folder / f"{process}.pid").read_text()), signal.SIGKILL)
+    def down(self) -> None:
+        """Others use it."""
 
     def import_image(self, archive: Path) -> None:
-        self.run("ctr", "--address", str(self.folder / "containerd.sock"), "--namespace", "k8s.io", "images", "import",
-                 str(archive))
+        """It has its own ways to get them."""
 
     def run(self, *command: str, given: str = "", seconds: float = 180) -> str:
         done = subprocess.run(command, input=given, text=True, capture_output=True, check=False, timeout=seconds,
@@ -87,6 +74,33 @@ class Node:
                 if "deletionTimestamp" not in pod["metadata"]]
         assert len(pods) == 1, [pod["metadata"]["name"] for pod in pods]
         return pods[0]
+
+class Node(Cluster):
+    """One of our own. Everything of it is below `folder`."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="pannier-node-"))
+        super().__init__(self.folder / "admin.kubeconfig", Path(self.script("build.sh").splitlines()[-1]))
+
+    def script(self, name: str, *arguments: str) -> str:
+        done = subprocess.run([str(SCRIPTS / name), *arguments], text=True, capture_output=True, check=False)
+        if done.returncode:
+            raise AssertionError(f"{name}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def up(self) -> None:
+        self.script("up.sh", str(self.folder))
+
+    def down(self, *processes: str) -> None:
+        """All of it, or these processes alone."""
+        self.script("down.sh", str(self.folder), *processes)
+
+    def kill(self, process: str) -> None:
+        os.kill(int((self.folder / f"{process}.pid").read_text()), signal.SIGKILL)
+
+    def import_image(self, archive: Path) -> None:
+        self.run("ctr", "--address", str(self.folder / "containerd.sock"), "--namespace", "k8s.io", "images", "import",
+                 str(archive))
 
     def pids(self, name: str, group: str = "") -> list[int]:
         """Of the processes of that name, as this machine sees them; `group`: a part of their cgroup's name."""

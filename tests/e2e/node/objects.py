@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import existing
 from node import VENV
 
 API = "pannier.dev/v1alpha1"
-BUSYBOX = "localhost/busybox:test"
+BUSYBOX = existing.BUSYBOX
 WORKER = "/test/worker.py"
+PYTHON = "python" if existing.WORKER else str(VENV / "bin" / "python")
 # The Python of this machine, so that no image with Chroma's client has to be made: its folders, as
 # they are mounted into a worker. Folders of pods that may not do that have busybox for a worker.
 FOLDERS = {"/usr": "/usr", "/lib": "/usr/lib", "/lib64": "/usr/lib64", "/etc/ssl": "/etc/ssl"}
@@ -29,19 +31,29 @@ def python_folders() -> dict[str, str]:
     return {**FOLDERS, **{each: each for each in own if not each.startswith("/usr")}}
 
 
-def python_worker(journal: Path, *arguments: str) -> dict:
-    """A pod's spec whose worker runs worker.py with Chroma's client; as root, since it mounts folders of the node."""
-    mounts = python_folders()
+def python_worker(journal: dict, *arguments: str) -> dict:
+    """A pod's spec whose worker runs worker.py with Chroma's client; as root where it mounts folders of the node.
+    `journal`: the volume of what it was told."""
+    mounts = {} if existing.WORKER else python_folders()
     return {"terminationGracePeriodSeconds": 2,
             "containers": [{
-                "name": "worker", "image": BUSYBOX, "command": [str(VENV / "bin" / "python"), WORKER, *arguments],
+                "name": "worker", "image": existing.WORKER or BUSYBOX, "command": [PYTHON, WORKER, *arguments],
                 "env": [{"name": "ANONYMIZED_TELEMETRY", "value": "False"}],
                 "volumeMounts": [{"name": f"node-{n}", "mountPath": path, "readOnly": True}
                                  for n, path in enumerate(mounts)]
                 + [{"name": "test", "mountPath": "/test", "readOnly": True}, {"name": "journal", "mountPath": "/journal"}]}],
             "volumes": [{"name": f"node-{n}", "hostPath": {"path": path}} for n, path in enumerate(mounts.values())]
-            + [{"name": "test", "hostPath": {"path": str(Path(__file__).resolve().parent)}},
-               {"name": "journal", "hostPath": {"path": str(journal), "type": "DirectoryOrCreate"}}]}
+            + [{"name": "test", "configMap": {"name": "worker"}}, {"name": "journal", **journal}]}
+
+
+def worker_program() -> dict:
+    text = Path(__file__).with_name("worker.py").read_text()
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "worker"}, "data": {"worker.py": text}}
+
+
+def claim(name: str, size: str) -> dict:
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}}
 
 
 def restricted_worker(command: str) -> dict:

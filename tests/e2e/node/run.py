@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "support"), str(Path(__file__).resolve().parents[3] / "images")]
 import closing_line  # noqa: E402
+import existing  # noqa: E402
 import make as images  # noqa: E402
 import objects as make  # noqa: E402
 from case import Case, SnapshotCase, node  # noqa: E402
@@ -52,7 +53,8 @@ def tearDownModule():  # noqa: N802
 
 
 def install():
-    node.helm("install", "pannier", str(ROOT / "charts" / "pannier"), "-n", SYSTEM, "--wait", "--timeout", "120s")
+    node.helm("install", "pannier", str(ROOT / "charts" / "pannier"), "-n", SYSTEM, *existing.helm_values(), "--wait",
+              "--timeout", "120s")
 
 
 class QuickStart(Case):
@@ -70,6 +72,7 @@ class QuickStart(Case):
         self.assertIn("Phase:          Succeeded", said)
 
 
+    @existing.of_node
     def test_the_example_s_workers_share_a_store(self):
         self.in_namespace()
         node.helm("install", "example", str(ROOT / "charts" / "pannier-example"), "-n", self.ns, "--wait", "--timeout", "120s",
@@ -100,7 +103,7 @@ class Shapes(Case):
     def test_jobs_end_although_their_sidecar_runs(self):
         self.in_namespace()
         node.apply(self.ns, make.vector_store(storage={"emptyDir": {}}))
-        worker = make.python_worker(self.journal, "once")
+        worker = make.python_worker(self.journal_volume, "once")
         node.apply(self.ns, make.job(worker), make.cron_job(worker))
         node.kubectl("-n", self.ns, "create", "job", "by-cron", "--from=cronjob/app")
         for job in ("app", "by-cron"):
@@ -127,7 +130,7 @@ class Shapes(Case):
             for name, tree in (("pod.json", pod), ("store.json", store)):
                 (Path(folder) / name).write_text(json.dumps(tree))
             manifest = node.run("pannierctl", "inject", "-f", f"{folder}/pod.json", "--vector-store", f"{folder}/store.json",
-                                "--image", "docker.io/pannier/pannierd:" + images.version())
+                                "--image", f"{existing.REGISTRY or 'docker.io'}/pannier/pannierd:{images.version()}")
         node.kubectl("-n", self.ns, "create", "-f", "-", given=manifest)
         made = node.get(self.ns, "pod", "app")
         self.assertEqual([each["name"] for each in made["spec"]["initContainers"]], ["pannierd"])
@@ -153,6 +156,7 @@ class Shapes(Case):
 
 
 class Faults(Case):
+    @existing.of_node
     def test_a_killed_daemon_comes_back_with_every_acknowledged_record(self):
         pod = self.running_writer()
         for _ in range(3):
@@ -163,6 +167,7 @@ class Faults(Case):
         self.assertEqual(again["metadata"]["uid"], pod["metadata"]["uid"])
         self.assertEqual(again["status"]["initContainerStatuses"][0]["restartCount"], 3)
 
+    @existing.of_node
     def test_workers_go_on_while_kubelet_and_container_runtime_are_killed(self):
         pod = self.running_writer()
         for process in ("kubelet", "containerd"):
@@ -173,6 +178,7 @@ class Faults(Case):
         self.assertEqual(node.pod_of(self.ns)["metadata"]["uid"], pod["metadata"]["uid"])
         self.assertEqual(self.lost(), [])
 
+    @existing.of_node
     def test_workers_go_on_while_the_api_server_is_away_and_the_operator_returns(self):
         self.running_writer()
         self.ready("vectorstore", "docs", "True/AsWanted")
@@ -207,6 +213,7 @@ class Faults(Case):
         self.assertEqual(node.get(self.ns, "pod", "app")["spec"]["initContainers"][0]["name"], "pannierd")
 
 
+@existing.of_node
 class Snapshots(SnapshotCase):
     def test_a_pod_on_an_empty_volume_begins_with_the_latest_snapshot(self):
         self.with_repository()

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import existing
 import make as images
 import objects as make
 from case import SnapshotCase, node
@@ -37,6 +38,7 @@ def next_release(folder: Path) -> str:
     return version
 
 
+@existing.of_node
 class Releases(SnapshotCase):
     def start_on_a_claim(self) -> None:
         self.with_repository()

@@ -121,6 +121,11 @@ TEST_CASE("fair queue: in company fewer of a peer compute, and others of its req
   computes->share.computes = true;
   Connection* const waits_for_disk = requests.Of(1);
   REQUIRE(queue.Push(computes) == Pushed::kYes);
+  for (int i = 0; i < 50; ++i) {
+    Connection* const more = requests.Of(1);
+    more->share.computes = true;
+    REQUIRE(queue.Push(more) == Pushed::kYes);
+  }
   REQUIRE(queue.Push(waits_for_disk) == Pushed::kYes);
   REQUIRE(queue.Pop() == waits_for_disk);
   REQUIRE(queue.Pop() == nullptr);
