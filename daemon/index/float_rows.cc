@@ -56,7 +56,7 @@ void FloatRows::MoveToFile() {
   MutexLock lock(file_mutex_);
   if (!HasFile()) return;
   for (uint32_t row = in_file_.load(); row < size_;) {
-    const uint32_t run = std::min(rows_.RunLength(row), size_ - row);
+    const uint32_t run = std::min(ChunkedArray<float>::RunLength(row), size_ - row);
     sums_.Extend(row + run);
     for (uint32_t i = row; i < row + run; ++i) *sums_[i] = SumOf(BytesOf(rows_[i], dimension_));
     // A full disk, as a rule: they stay where they are.
