@@ -1,10 +1,8 @@
 #include "daemon/index/float_rows.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 
+#include "daemon/index/huge_pages.h"
 #include "lib/core/check.h"
 #include "lib/file/checksum.h"
 
@@ -16,17 +14,6 @@ std::string_view BytesOf(const float* row, size_t count) {
 }
 
 uint32_t SumOf(std::string_view row) { return static_cast<uint32_t>(file::Checksum(row)); }
-
-// Gives the whole pages within back to the system; how many bytes that is.
-uint64_t GiveBack(const void* memory, size_t bytes) {
-  static const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<uintptr_t>(memory);
-  const uintptr_t first = (begin + page - 1) / page * page;
-  const uintptr_t last = (begin + bytes) / page * page;
-  if (first >= last) return 0;
-  return madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED) == 0 ? last - first
-                                                                                   : 0;
-}
 
 }  // namespace
 
@@ -63,7 +50,7 @@ void FloatRows::MoveToFile() {
     if (!file_->WriteAt(row * RowBytes(), BytesOf(rows_[row], size_t{run} * dimension_)).ok())
       return;
     in_file_.store(row + run);
-    given_back_ += GiveBack(rows_[row], run * RowBytes());
+    given_back_ += GiveBackPages(rows_[row], run * RowBytes());
     row += run;
   }
 }
@@ -87,7 +74,7 @@ bool FloatRows::Fill(uint32_t row, std::span<const float> vector) {
   MutexLock lock(file_mutex_);  // nothing is moved meanwhile
   if (row < in_file_.load(std::memory_order_relaxed)) {
     const std::string_view bytes = BytesOf(vector.data(), dimension_);
-    if (!HasFile() || !file_->WriteAt(row * RowBytes(), bytes).ok()) return false;
+    if (!file_->WriteAt(row * RowBytes(), bytes).ok()) return false;
     *sums_[row] = SumOf(bytes);
   } else {
     std::copy(vector.begin(), vector.end(), rows_[row]);

@@ -11,5 +11,8 @@ namespace pannier::index {
 void WantHugePages(void* memory, size_t bytes);
 // The opposite: parts will be given back, and a huge page goes only as a whole. A wish, too.
 void WantSmallPages(void* memory, size_t bytes);
+// Gives the whole pages within back to the system: they read as zeros from then on. Returns how
+// many bytes that is.
+size_t GiveBackPages(void* memory, size_t bytes);
 
 }  // namespace pannier::index

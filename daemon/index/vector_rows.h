@@ -70,9 +70,8 @@ class QueryDistance {
                 VectorSource* floats = nullptr);
   float operator()(uint32_t row) const;
   const CodedQuery& coded() const { return coded_; }
-  bool missed() const {
-    return missed_;
-  }  // floats that `floats` was needed for, and there was none
+  // `floats` was needed for some, and there was none.
+  bool missed() const { return missed_; }
   void Prefetch(uint32_t row) const {
     const float* vector = rows_.floats().InMemory(row);
     if (vector == nullptr) return;

@@ -149,8 +149,7 @@ class SqliteStore final : public Store {
   Status FillVectors(const CollectionEntry& entry, const CallContext& call);
   // Of a collection that has a dimension.
   index::VectorIndex::Options IndexOptionsOf(const CollectionEntry& entry) const;
-  void DropUnreadable(const CollectionEntry& entry,
-                      const std::shared_ptr<index::VectorIndex>& vectors);
+  void DropIfBroken(const CollectionEntry& entry);
   Status LoadAttributes(const CollectionEntry& entry, const CallContext& call);
   Status GetPinned(const Uuid& id, const model::GetRequest& request,
                    const model::RecordVisitor& visit, const CallContext& call);

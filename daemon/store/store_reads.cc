@@ -139,9 +139,10 @@ Result<index::Sequence> SqliteStore::PinRows(Look* look, const CallContext& call
   return reader.collections().ReadSequence();
 }
 
-// Its vectors are loaded anew, and stay in memory.
-void SqliteStore::DropUnreadable(const CollectionEntry& entry,
-                                 const std::shared_ptr<index::VectorIndex>& vectors) {
+// Its vectors are loaded anew then, and stay in memory.
+void SqliteStore::DropIfBroken(const CollectionEntry& entry) {
+  const std::shared_ptr<index::VectorIndex> vectors = entry.indexes->vectors();
+  if (vectors == nullptr || !vectors->IsBroken()) return;
   if (!entry.indexes->scratch_failed.exchange(true)) {
     LogWarn("vectors that were put aside cannot be read; they are loaded anew")
         .Add("collection", entry.info->name);
@@ -160,10 +161,6 @@ Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool
   while (!call.IsOver()) {
     room = TRY(LoadFor(entry, vectors && room, attributes, call)) && room;
     const std::shared_ptr<index::VectorIndex> vector_index = entry.indexes->vectors();
-    if (vector_index != nullptr && vector_index->IsBroken()) {
-      DropUnreadable(entry, vector_index);
-      continue;
-    }
     const std::shared_ptr<index::AttributeIndex> attribute_index = entry.indexes->attributes();
     const bool dropped =
         (vectors && room && vector_index == nullptr) || (attributes && attribute_index == nullptr);
@@ -171,7 +168,7 @@ Result<SqliteStore::Look> SqliteStore::LookAt(const Uuid& id, bool vectors, bool
       room = room && ++drops < kDropsMax;
       continue;
     }
-    Look look{entry, {}, {}, sequence(), {}, {}, false};
+    Look look{entry, {}, {}, sequence(), {}, {}};
     if (rows == Rows::kAtOnce || vector_index == nullptr || !vector_index->HasFloats()) {
       look.at = TRY(PinRows(&look, call));
       if (!WaitUntilPublished(sequence_, look.at, call.deadline)) break;
@@ -245,6 +242,7 @@ Status SqliteStore::Query(const Uuid& id, const model::QueryRequest& request,
   const Rows rows = MayDoWithoutRows(request) ? Rows::kWhenNeeded : Rows::kAtOnce;
   Result<bool> answered = QueryAt(id, request, visit, nullptr, rows, call);
   if (answered.ok() && !*answered) {
+    DropIfBroken(TRY(EntryOf(id)));
     answered = QueryAt(id, request, visit, nullptr, Rows::kAtOnce, call);
   }
   if (!answered.ok()) TRY(EntryOf(id));

@@ -177,7 +177,7 @@ void SqliteStore::Upkeep() {
     const auto vectors = entry.indexes->vectors();
     if (vectors && vectors->WantsGraph()) host_.WantGraph(vectors);
     if (vectors && vectors->WantsFloats()) FillFloats(id);
-    if (vectors && vectors->IsBroken()) DropUnreadable(entry, vectors);
+    DropIfBroken(entry);
   }
   kept_.SaveDue(*map, sequence(), SystemClock().Steady());
   const Status compacted = Run(

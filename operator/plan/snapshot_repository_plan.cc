@@ -7,13 +7,6 @@
 namespace pannier::control {
 namespace {
 
-std::optional<Cron> DeepVerifyCron(const SnapshotRepository& repository) {
-  const SnapshotRepositorySpec& spec = repository.spec;
-  if (spec.deep_verify_schedule.empty()) return std::nullopt;
-  Result<Cron> cron = Cron::Parse(spec.deep_verify_schedule, spec.time_zone, repository.meta.uid);
-  return cron.ok() ? std::optional(*std::move(cron)) : std::nullopt;
-}
-
 using std::chrono::seconds;
 
 constexpr seconds kSkewMax{300};
@@ -44,6 +37,13 @@ Verdict FaultVerdict(const RepositoryProbe& probe) {
       break;
   }
   return {Truth::kUnknown, "Unreachable", probe.message};
+}
+
+std::optional<Cron> DeepVerifyCron(const SnapshotRepository& repository) {
+  const SnapshotRepositorySpec& spec = repository.spec;
+  if (spec.deep_verify_schedule.empty()) return std::nullopt;
+  Result<Cron> cron = Cron::Parse(spec.deep_verify_schedule, spec.time_zone, repository.meta.uid);
+  return cron.ok() ? std::optional(*std::move(cron)) : std::nullopt;
 }
 
 class Planner {

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """One client floods the daemon with three times what it can do; another hardly notices.
 
-Goal: under an open-loop flood from one process another's p99 stays within five times its quiet value, what the daemon answers stays above 80 % of what it can do,
-its memory stays in bounds, and who is refused is told 429 or 503 with Retry-After.
+Goal: under an open-loop flood from one process another's p99 stays within five times its quiet value,
+what the daemon answers stays above 80 % of what it can do, its memory stays in bounds, and who is refused is told 429 or 503 with Retry-After.
 Method: pannier_bench as the flood, from one process at a fixed rate; this program as the other client, a
 query every few milliseconds on a connection of its own.
 
