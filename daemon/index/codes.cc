@@ -115,7 +115,8 @@ Codes::Codes(model::Space space, uint32_t dimension)
 void Codes::Put(uint32_t row, std::span<const float> vector, float inverse_norm) {
   CHECK(vector.size() == dimension_);
   codes_.Extend(row + 1);
-  heads_.Extend(row + 1);
+  factors_.Extend(row + 1);
+  rests_.Extend(row + 1);
   uint8_t* code = codes_[row];
   CodeHead head = Quantize(vector, reinterpret_cast<int8_t*>(code));
   std::fill(code + dimension_, code + codes_.width(), uint8_t{0});
@@ -127,14 +128,17 @@ void Codes::Put(uint32_t row, std::span<const float> vector, float inverse_norm)
     if (!std::isfinite(head.scale)) head.error = kInfinity;
     if (!std::isfinite(head.error)) head = {.scale = 0, .error = kInfinity, .norm = 1, .sum = 0};
   }
-  *heads_[row] = head;
+  SetHead(row, head);
 }
 
 Status Codes::Save(uint32_t count, ByteSink& sink) const {
+  std::vector<CodeHead> heads;
   for (uint32_t row = 0; row < count;) {
     const uint32_t run = std::min(count - row, ChunkedArray<uint8_t>::RunLength(row));
     TRY(sink.WriteArray(codes_[row], run * codes_.width()));
-    TRY(sink.WriteArray(heads_[row], run));
+    heads.resize(run);
+    for (uint32_t i = 0; i < run; ++i) heads[i] = HeadOf(row + i);
+    TRY(sink.WriteArray(heads.data(), run));
     row += run;
   }
   return {};
@@ -142,11 +146,15 @@ Status Codes::Save(uint32_t count, ByteSink& sink) const {
 
 Status Codes::Load(uint32_t count, ByteSource& source) {
   codes_.ExtendUnset(count);
-  heads_.ExtendUnset(count);
+  factors_.ExtendUnset(count);
+  rests_.ExtendUnset(count);
+  std::vector<CodeHead> heads;
   for (uint32_t row = 0; row < count;) {
     const uint32_t run = std::min(count - row, ChunkedArray<uint8_t>::RunLength(row));
     TRY(source.ReadArray(codes_[row], run * codes_.width()));
-    TRY(source.ReadArray(heads_[row], run));
+    heads.resize(run);
+    TRY(source.ReadArray(heads.data(), run));
+    for (uint32_t i = 0; i < run; ++i) SetHead(row + i, heads[i]);
     row += run;
   }
   return {};
@@ -162,7 +170,7 @@ CodedQuery Codes::Encode(std::span<const float> query) const {
 void Codes::Decode(uint32_t row, CodedQuery* query) const {
   query->code.resize(codes_.width());
   FlipSigns(codes_[row], reinterpret_cast<uint8_t*>(query->code.data()), codes_.width());
-  query->head = *heads_[row];
+  query->head = HeadOf(row);
 }
 
 void Codes::DotMany(const CodedQuery& query, std::span<const uint32_t> rows, int32_t* sums) const {
@@ -177,7 +185,7 @@ void Codes::Distances(const CodedQuery& query, std::span<const uint32_t> rows,
   std::array<int32_t, kManyMax> sums;
   DotMany(query, rows, sums.data());
   for (size_t i = 0; i < rows.size(); ++i) {
-    const CodeHead& x = *heads_[rows[i]];
+    const Factors& x = *factors_[rows[i]];
     distances[i] = DistanceOf(query.head, x, Product(query, x, sums[i]));
   }
 }
@@ -188,10 +196,11 @@ void Codes::LowerBounds(const CodedQuery& query, std::span<const uint32_t> rows,
   DotMany(query, rows, sums.data());
   const CodeHead& q = query.head;
   for (size_t i = 0; i < rows.size(); ++i) {
-    const CodeHead& x = *heads_[rows[i]];
+    const Factors& x = *factors_[rows[i]];
+    const float error = rests_[rows[i]]->error;
     // The error of the product: of coding the query, of coding the vector, of computing either in
     // floats.
-    const float coding = (x.norm + x.error) * q.error + x.error * q.norm;
+    const float coding = (x.norm + error) * q.error + error * q.norm;
     const float norms = is_l2_ ? (x.norm + q.norm) * (x.norm + q.norm) : x.norm * q.norm + 1;
     const float slack = (is_l2_ ? 2 : 1) * coding * 1.001f + rounding_ * norms;
     const float bound = DistanceOf(q, x, Product(query, x, sums[i])) - slack;

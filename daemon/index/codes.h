@@ -20,11 +20,13 @@
 #include "daemon/index/byte_stream.h"
 #include "daemon/index/chunked_array.h"
 #include "daemon/index/code_kernels.h"
+#include "daemon/index/prefetch.h"
 #include "daemon/model/collection.h"
 
 namespace pannier::index {
 
-// What goes with a code.
+// What goes with a code, of a query; of a row it is kept in two parts, since a walk needs the
+// factors only.
 struct CodeHead {
   float scale = 0;
   float error = 0;  // at least |e|; infinite when codes say nothing
@@ -56,22 +58,22 @@ class Codes {
 
   // The distance by codes alone; clamped to nothing.
   float Distance(const CodedQuery& query, uint32_t row) const {
-    return DistanceOf(query.head, heads_[row][0], Dot(query, row));
+    return DistanceOf(query.head, *factors_[row], Dot(query, row));
   }
   // Distances of several rows, at most kManyMax.
   void Distances(const CodedQuery& query, std::span<const uint32_t> rows, float* distances) const;
   // How far Distance() may well be from the truth: some standard deviations, if errors of elements
   // are independent. No bound.
   float Doubt(const CodedQuery& query, uint32_t row) const {
-    const CodeHead& x = *heads_[row];
-    return (x.error * query.head.norm + x.norm * query.head.error) * doubt_;
+    const float error = rests_[row]->error, norm = factors_[row]->norm;
+    return (error * query.head.norm + norm * query.head.error) * doubt_;
   }
   // Brings what the distance to a row needs nearer to the CPU.
   void Prefetch(uint32_t row) const {
-    __builtin_prefetch(heads_[row]);
+    PrefetchLine(factors_[row]);
     const uint8_t* code = codes_[row];
     for (size_t i = 0; i < codes_.width() && i < kPrefetchMax; i += 64) {
-      __builtin_prefetch(code + i);
+      PrefetchLine(code + i);
     }
   }
   // At most the distances that QueryDistance computes.
@@ -81,14 +83,32 @@ class Codes {
   const uint8_t* code(uint32_t row) const { return codes_[row]; }
   size_t padded() const { return codes_.width(); }
   model::Space space() const { return space_; }
-  uint64_t bytes() const { return codes_.bytes() + heads_.bytes(); }
+  uint64_t bytes() const { return codes_.bytes() + factors_.bytes() + rests_.bytes(); }
 
  private:
+  // A head's parts.
+  struct Factors {
+    float scale, norm;
+  };
+  struct Rest {
+    float error;
+    int32_t sum;
+  };
+  void SetHead(uint32_t row, const CodeHead& head) {
+    *factors_[row] = {head.scale, head.norm};
+    *rests_[row] = {head.error, head.sum};
+  }
+  CodeHead HeadOf(uint32_t row) const {
+    const Factors& factors = *factors_[row];
+    const Rest& rest = *rests_[row];
+    return {factors.scale, rest.error, factors.norm, rest.sum};
+  }
+
   float Dot(const CodedQuery& query, uint32_t row) const {
-    return Product(query, *heads_[row],
+    return Product(query, *factors_[row],
                    kernels_.dot(codes_[row], query.code.data(), codes_.width()));
   }
-  static float Product(const CodedQuery& query, const CodeHead& row, int32_t raw) {
+  static float Product(const CodedQuery& query, const Factors& row, int32_t raw) {
     // Codes have 128 for zero: take out what that added.
     return static_cast<float>(raw - 128 * query.head.sum) * (query.head.scale * row.scale);
   }
@@ -96,7 +116,7 @@ class Codes {
   static constexpr size_t kPrefetchMax = 1024;
   // The raw products of rows with the query.
   void DotMany(const CodedQuery& query, std::span<const uint32_t> rows, int32_t* sums) const;
-  float DistanceOf(const CodeHead& query, const CodeHead& row, float dot) const {
+  float DistanceOf(const CodeHead& query, const Factors& row, float dot) const {
     return is_l2_ ? row.norm * row.norm + query.norm * query.norm - 2 * dot : 1.0f - dot;
   }
 
@@ -107,7 +127,8 @@ class Codes {
   const float rounding_;  // of a float sum over the dimension, relative to the norms
   const float doubt_;     // of a distance, relative to the sum of both errors' bounds
   ChunkedArray<uint8_t> codes_;
-  ChunkedArray<CodeHead> heads_;
+  ChunkedArray<Factors> factors_;
+  ChunkedArray<Rest> rests_;
 };
 
 }  // namespace pannier::index

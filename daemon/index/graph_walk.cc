@@ -6,8 +6,9 @@ namespace pannier::index {
 namespace {
 
 // How many nodes' codes are on their way while one group's distances are computed.
-constexpr size_t kAhead = 8;
+constexpr size_t kAhead = 16;
 constexpr size_t kGroup = 4;
+constexpr size_t kAtOnce = 2;  // nodes that are expanded
 // A step of a filtered walk goes over at most so many nodes that are not allowed, and over no more
 // of them once it has met so many that are: most of what it would meet then was met before.
 constexpr size_t kBridgesMax = 32;
@@ -69,6 +70,20 @@ size_t GraphWalk::Take(const Codes& codes, const CodedQuery& query, size_t ef) {
   return first;
 }
 
+// Without a branch on who was seen: nothing foretells it.
+void GraphWalk::Gather(std::span<const uint32_t> list) {
+  size_t count = fresh_.size();
+  fresh_.resize(count + list.size());
+  uint32_t* fresh = fresh_.data();
+  for (const uint32_t neighbor : list) {
+    if (neighbor == kNoNode) break;
+    fresh[count] = neighbor;
+    count += Visit(neighbor) ? 1 : 0;
+  }
+  fresh_.resize(count);
+}
+
+// Two nodes are expanded at a time: the memory of one is waited for while the other is looked at.
 std::span<const Candidate> GraphWalk::Explore(const GraphLinks& links, const Codes& codes,
                                               const CodedQuery& query, Candidate from,
                                               uint32_t level, uint32_t ef) {
@@ -79,22 +94,21 @@ std::span<const Candidate> GraphWalk::Explore(const GraphLinks& links, const Cod
   Visit(from.node);
   // Everything before `next` is expanded already.
   for (size_t next = 0; next < pool_.size();) {
-    Candidate& candidate = pool_[next];
-    if ((candidate.node & kExpanded) != 0) {
-      ++next;
-      continue;
-    }
-    const uint32_t node = candidate.node;
-    candidate.node |= kExpanded;
     fresh_.clear();
-    for (const uint32_t neighbor : links.List(node, level)) {
-      if (neighbor == kNoNode) break;
-      if (Visit(neighbor)) fresh_.push_back(neighbor);
+    size_t end = next;
+    for (size_t expanded = 0; end < pool_.size() && expanded < kAtOnce; ++end) {
+      if ((pool_[end].node & kExpanded) != 0) continue;
+      Gather(links.List(pool_[end].node, level));
+      pool_[end].node |= kExpanded;
+      ++expanded;
     }
-    if (next + 1 < pool_.size()) {
-      __builtin_prefetch(links.List(pool_[next + 1].node & ~kExpanded, level).data());
+    for (size_t i = end; i < std::min(end + kAtOnce, pool_.size()); ++i) {
+      links.Prefetch(pool_[i].node & ~kExpanded, level);
     }
-    next = std::min(next + 1, Take(codes, query, ef));
+    next = std::min(end, Take(codes, query, ef));
+    for (size_t i = next; i < std::min(next + kAtOnce, pool_.size()); ++i) {
+      links.Prefetch(pool_[i].node & ~kExpanded, level);
+    }
   }
   for (Candidate& candidate : pool_) candidate.node &= ~kExpanded;
   return pool_;
@@ -124,7 +138,7 @@ class GraphWalk::Allowed {
       if (Allows(neighbor)) {
         Add(neighbor);
       } else {
-        PrefetchLinks(neighbor);
+        links_.Prefetch(neighbor, 0);
         walk_.bridges_.push_back(neighbor);
       }
     }
@@ -168,10 +182,6 @@ class GraphWalk::Allowed {
   void Add(uint32_t node) {
     walk_.Visit(node);
     walk_.fresh_.push_back(node);
-  }
-  void PrefetchLinks(uint32_t node) const {
-    const uint32_t* list = links_.List(node, 0).data();
-    for (size_t i = 0; i < links_.base_max(); i += 16) __builtin_prefetch(list + i);
   }
 
   GraphWalk& walk_;

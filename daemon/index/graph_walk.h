@@ -56,6 +56,8 @@ class GraphWalk {
   // The walk among allowed nodes, one node's step of it.
   class Allowed;
 
+  // Adds those of a list that were not seen before to what is fresh.
+  void Gather(std::span<const uint32_t> list);
   // Computes the distances of what is fresh and inserts it. Returns where the first went.
   size_t Take(const Codes& codes, const CodedQuery& query, size_t ef);
   // Keeps the list sorted and at most `ef` long. Returns where it went, or `ef` when it is too far.

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kLargestPage = 64 << 10;  // of any machine, but for huge ones
 constexpr size_t kHugePage = 2 << 20;
-constexpr size_t kWorthBytes = 16 << 20;  // a page more than needed is then 12 % at most
+constexpr size_t kWorthBytes = 4 << 20;  // a page more than needed is then half at most
 
 // About the whole pages within. Returns how many bytes of them the kernel took it for.
 size_t Advise(void* memory, size_t bytes, size_t page, int advice) {

@@ -11,6 +11,7 @@
 #include "daemon/index/codes.h"
 #include "daemon/index/distance.h"
 #include "daemon/index/float_rows.h"
+#include "daemon/index/prefetch.h"
 #include "daemon/index/vector_source.h"
 #include "daemon/index/versioned_rows.h"
 #include "daemon/model/collection.h"
@@ -75,7 +76,7 @@ class QueryDistance {
   void Prefetch(uint32_t row) const {
     const float* vector = rows_.floats().InMemory(row);
     if (vector == nullptr) return;
-    for (size_t i = 0; i < query_.size() && i < 512; i += 16) __builtin_prefetch(&vector[i]);
+    for (size_t i = 0; i < query_.size() && i < 512; i += 16) PrefetchLine(&vector[i]);
   }
 
  private:

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "daemon/index/chunked_array.h"
+#include "daemon/index/prefetch.h"
 #include "daemon/index/record_map.h"
 #include "daemon/index/record_set.h"
 
@@ -60,7 +61,7 @@ class VersionedRows {
     return row < look.end && VisibleBelowEnd(look, row);
   }
   // Brings what Visible() and RecordOf() need nearer to the CPU.
-  void Prefetch(uint32_t row) const { __builtin_prefetch(rows_[row]); }
+  void Prefetch(uint32_t row) const { PrefetchLine(rows_[row]); }
   // For scans that stay below look.end.
   bool VisibleBelowEnd(const Look& look, uint32_t row) const {
     return look.at < rows_[row]->died.load(std::memory_order_relaxed);

@@ -62,7 +62,8 @@ std::string ChromaApi::Call(const std::string& request) {
 }
 
 std::string ChromaApi::Collection(const std::string& name) {
-  const std::string body = R"({"name":")" + name + R"(","get_or_create":true})";
+  const std::string body = R"({"name":")" + name +
+                           R"(","get_or_create":true,"configuration":{"hnsw":{"space":"cosine"}}})";
   const auto answer = nlohmann::json::parse(Call(Connection::Prepare("POST", kCollections, body)));
   return answer.at("id");
 }
@@ -75,8 +76,8 @@ uint64_t ChromaApi::Count(const std::string& id) {
   return std::stoull(Call(Connection::Prepare("GET", kCollections + "/" + id + "/count")));
 }
 
-std::string ChromaApi::Add(const std::string& id, const Dataset& data, uint64_t first,
-                           uint64_t count) {
+std::string ChromaApi::Add(const std::string& verb, const std::string& id, const Dataset& data,
+                           uint64_t first, uint64_t count) {
   std::string body = R"({"ids":)";
   body += Array(count, [&](uint64_t i, std::string* out) {
     out->append("\"").append(Dataset::Id(first + i)).append("\"");
@@ -86,31 +87,22 @@ std::string ChromaApi::Add(const std::string& id, const Dataset& data, uint64_t 
             AppendBase64(data.RecordVector(first + i), out);
             out->push_back('"');
           });
-  body += R"(,"documents":)" + Array(count, [&](uint64_t i, std::string* out) {
-            out->append("\"").append(data.Document(first + i)).append("\"");
-          });
+  body += R"(,"documents":)" +
+          Array(count, [&](uint64_t i, std::string* out) { *out += data.Document(first + i); });
   body += R"(,"metadatas":)" +
           Array(count, [&](uint64_t i, std::string* out) { *out += data.Metadata(first + i); });
-  return Connection::Prepare("POST", kCollections + "/" + id + "/add", body + "}");
+  return Connection::Prepare("POST", kCollections + "/" + id + "/" + verb, body + "}");
 }
 
 std::string ChromaApi::Query(const std::string& id, const Vector& vector, int k,
-                             const std::string& where) {
+                             const Filter& filter) {
   std::string body = R"({"query_embeddings":[)";
   AppendNumbers(vector, &body);
   body += R"(],"n_results":)" + std::to_string(k) +
           R"(,"include":["documents","metadatas","distances"])";
-  if (!where.empty()) body += R"(,"where":)" + where;
+  if (!filter.where.empty()) body += R"(,"where":)" + filter.where;
+  if (!filter.where_document.empty()) body += R"(,"where_document":)" + filter.where_document;
   return Connection::Prepare("POST", kCollections + "/" + id + "/query", body + "}");
-}
-
-std::vector<uint32_t> ChromaApi::RecordsOf(const std::string& answer) {
-  std::vector<uint32_t> records;
-  const auto parsed = nlohmann::json::parse(answer);
-  for (const std::string id : parsed.at("ids").at(0)) {
-    records.push_back(static_cast<uint32_t>(std::stoul(id.substr(id.find('-') + 1))));
-  }
-  return records;
 }
 
 }  // namespace pannier::bench

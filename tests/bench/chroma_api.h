@@ -3,7 +3,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "tests/bench/connection.h"
 #include "tests/bench/dataset.h"
@@ -14,7 +13,7 @@ class ChromaApi {
  public:
   explicit ChromaApi(const std::string& address) : connection_(address) {}
 
-  // The id of a collection of that name, made anew or found.
+  // The id of a collection of that name, made anew (of cosine distances) or found.
   std::string Collection(const std::string& name);
   void Drop(const std::string& name);
   uint64_t Count(const std::string& id);
@@ -22,13 +21,15 @@ class ChromaApi {
   std::string Call(const std::string& request);
 
   // Records [first, first + count), embeddings as base64, the way Chroma's Python client does.
-  static std::string Add(const std::string& id, const Dataset& data, uint64_t first,
-                         uint64_t count);
-  // k nearest with documents, metadatas and distances. `where`: JSON, or empty.
+  // `verb`: "add" or "upsert".
+  static std::string Add(const std::string& verb, const std::string& id, const Dataset& data,
+                         uint64_t first, uint64_t count);
+  // k nearest with documents, metadatas and distances.
+  struct Filter {
+    std::string where, where_document;  // JSON, or empty
+  };
   static std::string Query(const std::string& id, const Vector& vector, int k,
-                           const std::string& where);
-  // The record numbers that an answer to Query() names.
-  static std::vector<uint32_t> RecordsOf(const std::string& answer);
+                           const Filter& filter);
 
  private:
   Connection connection_;

@@ -4,14 +4,16 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "tests/bench/chroma_api.h"
 #include "tests/bench/connection.h"
-#include "tests/bench/dataset.h"
+#include "tests/bench/generated_data.h"
 #include "tests/bench/load.h"
+#include "tests/bench/text_data.h"
 
 namespace pannier::bench {
 namespace {
@@ -19,22 +21,22 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Settings {
-  std::string address, collection = "bench", where;
-  int pid = 0, connections = 1, k = 10, queries = 200;
+  std::string address, collection = "bench", texts;
+  ChromaApi::Filter filter;
+  int pid = 0, connections = 1, k = 10;
   uint64_t batch = 1, requests = 10'000, first = 0;
   double seconds = 3, rate = 0;
-  Dataset::Options data;
+  GeneratedData::Options data;
 };
 
-// Runs `load` and says what the client saw and what the server used.
-Json Measure(const Settings& settings, Load load) {
-  load.address = settings.address;
-  load.connections = settings.connections;
-  load.rate = settings.rate;
-  load.length = std::chrono::milliseconds(static_cast<int64_t>(settings.seconds * 1000));
-  const Usage before = UsageOf(settings.pid);
-  const Timing timing = Run(load);
-  const Usage after = UsageOf(settings.pid);
+std::unique_ptr<const Dataset> DataOf(const Settings& settings) {
+  const GeneratedData::Options& generated = settings.data;
+  if (settings.texts.empty()) return std::make_unique<GeneratedData>(generated);
+  return std::make_unique<TextData>(settings.texts, generated.records, generated.dimension);
+}
+
+// What the client saw and what the server used.
+Json ResultOf(const Timing& timing, const Usage& before, const Usage& after) {
   const auto count = static_cast<double>(timing.nanoseconds.size());
   Json result;
   result["requests"] = timing.nanoseconds.size();
@@ -51,34 +53,68 @@ Json Measure(const Settings& settings, Load load) {
   return result;
 }
 
-// Fills the collection that queries ask, unless it is full already.
+Json Measure(const Settings& settings, Load load) {
+  load.address = settings.address;
+  load.connections = settings.connections;
+  load.rate = settings.rate;
+  load.length = std::chrono::milliseconds(static_cast<int64_t>(settings.seconds * 1000));
+  const Usage before = UsageOf(settings.pid);
+  const Timing timing = Run(load);
+  return ResultOf(timing, before, UsageOf(settings.pid));
+}
+
+// Waits until the server has computed nothing to speak of for a second; how long it went on.
+double SecondsUntilIdle(int pid) {
+  constexpr auto kLook = std::chrono::milliseconds(50);
+  constexpr double kQuiet = 1, kMost = 600, kNothing = 0.1;  // seconds; of a core
+  const auto began = std::chrono::steady_clock::now();
+  const auto since = [began] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  };
+  double cpu = UsageOf(pid).cpu_seconds, busy_until = 0, looked = 0;
+  while (since() - busy_until < kQuiet && since() < kMost) {
+    std::this_thread::sleep_for(kLook);
+    const double now = since(), used = UsageOf(pid).cpu_seconds;
+    if (used - cpu > kNothing * (now - looked)) busy_until = now;
+    cpu = used;
+    looked = now;
+  }
+  return busy_until;
+}
+
+// Fills the collection that queries ask, `batch` records a request, unless it is full already; then
+// waits for what the server does in the background.
 Json Fill(const Settings& settings) {
-  constexpr uint64_t kBatch = 500;
   ChromaApi api(settings.address);
   const std::string id = api.Collection(settings.collection);
-  const Dataset data(settings.data);
-  const auto began = std::chrono::steady_clock::now();
-  for (uint64_t i = api.Count(id); i < settings.data.records; i += kBatch) {
-    api.Call(ChromaApi::Add(id, data, i, std::min(kBatch, settings.data.records - i)));
+  const std::unique_ptr<const Dataset> data = DataOf(settings);
+  std::chrono::duration<double> took{0};
+  const Usage before = UsageOf(settings.pid);
+  for (uint64_t i = api.Count(id); i < settings.data.records; i += settings.batch) {
+    const std::string request =
+        ChromaApi::Add("add", id, *data, i, std::min(settings.batch, settings.data.records - i));
+    const auto began = std::chrono::steady_clock::now();
+    api.Call(request);
+    took += std::chrono::steady_clock::now() - began;
   }
-  // Index structures are made by now or at the first queries: either way not in a measurement.
-  for (int i = 0; i < 20; ++i)
-    api.Call(ChromaApi::Query(id, data.QueryVector(1'000'000 + i), 10, ""));
-  const Usage usage = UsageOf(settings.pid);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  return Json{
-      {"records", api.Count(id)}, {"seconds", took.count()}, {"server_rss_kib", usage.rss_kib}};
+  const double caught_up = SecondsUntilIdle(settings.pid);
+  const Usage after = UsageOf(settings.pid);
+  return Json{{"records", api.Count(id)},
+              {"seconds", took.count()},
+              {"caught_up_seconds", caught_up},
+              {"server_cpu_seconds", after.cpu_seconds - before.cpu_seconds},
+              {"server_rss_kib", after.rss_kib}};
 }
 
 Json Add(const Settings& settings) {
   ChromaApi api(settings.address);
   const std::string name = settings.collection + "-add";
   const std::string id = api.Collection(name);
-  const Dataset data(settings.data);
+  const std::unique_ptr<const Dataset> data = DataOf(settings);
   Load load;
   for (uint64_t i = 0; i < settings.requests; ++i) {
     load.requests.push_back(
-        ChromaApi::Add(id, data, settings.first + i * settings.batch, settings.batch));
+        ChromaApi::Add("add", id, *data, settings.first + i * settings.batch, settings.batch));
   }
   Json result = Measure(settings, std::move(load));
   const uint64_t stored = api.Count(id);
@@ -91,41 +127,46 @@ Json Add(const Settings& settings) {
   return result;
 }
 
-Json Query(const Settings& settings) {
+Load Queries(const Settings& settings, const std::string& id, const Dataset& data) {
   constexpr uint64_t kDistinct = 1'000;
-  ChromaApi api(settings.address);
-  const std::string id = api.Collection(settings.collection);
-  const Dataset data(settings.data);
   Load load;
   load.repeats = true;
   for (uint64_t i = 0; i < kDistinct; ++i) {
-    load.requests.push_back(ChromaApi::Query(id, data.QueryVector(i), settings.k, settings.where));
+    load.requests.push_back(ChromaApi::Query(id, data.QueryVector(i), settings.k, settings.filter));
   }
+  return load;
+}
+
+// Index structures that a first query makes are made before the time runs.
+Json Query(const Settings& settings) {
+  constexpr size_t kFirst = 3;
+  ChromaApi api(settings.address);
+  const std::string id = api.Collection(settings.collection);
+  Load load = Queries(settings, id, *DataOf(settings));
+  for (size_t i = 0; i < kFirst; ++i) api.Call(load.requests[i]);
   return Measure(settings, std::move(load));
 }
 
-Json Recall(const Settings& settings) {
+// Queries on one connection while another upserts single records that are there.
+Json Mixed(const Settings& settings) {
   ChromaApi api(settings.address);
   const std::string id = api.Collection(settings.collection);
-  const Dataset data(settings.data);
-  std::vector<Vector> records;
-  for (uint64_t i = 0; i < settings.data.records; ++i) records.push_back(data.RecordVector(i));
-  std::vector<Vector> queries;
-  size_t hits = 0;
-  for (int i = 0; i < settings.queries; ++i) {
-    queries.push_back(data.QueryVector(static_cast<uint64_t>(i)));
-    const std::vector<uint32_t> exact = Nearest(records, queries.back(), settings.k);
-    const auto found =
-        ChromaApi::RecordsOf(api.Call(ChromaApi::Query(id, queries.back(), settings.k, "")));
-    for (const uint32_t record : found) {
-      hits += std::find(exact.begin(), exact.end(), record) != exact.end();
-    }
+  const std::unique_ptr<const Dataset> data = DataOf(settings);
+  Load upserts;
+  upserts.address = settings.address;
+  upserts.repeats = true;
+  upserts.length = std::chrono::milliseconds(static_cast<int64_t>(settings.seconds * 1000));
+  for (uint64_t i = 0; i < settings.data.records; i += 7) {
+    upserts.requests.push_back(ChromaApi::Add("upsert", id, *data, i, 1));
   }
-  const Difficulty difficulty = MeasureDifficulty(records, queries);
-  return Json{{"recall", static_cast<double>(hits) / (settings.k * settings.queries)},
-              {"queries", settings.queries},
-              {"local_intrinsic_dimension", difficulty.local_dimension},
-              {"contrast", difficulty.contrast}};
+  Timing written;
+  std::thread writer([&] { written = Run(upserts); });
+  Json result = Measure(settings, Queries(settings, id, *data));
+  writer.join();
+  result["upserts_per_second"] = static_cast<double>(written.nanoseconds.size()) / written.seconds;
+  result["upsert_p99_us"] = written.PercentileUs(99);
+  result["refused"] = result["refused"].get<uint64_t>() + written.refused;
+  return result;
 }
 
 // Opens many connections, uses each once, and watches the server do nothing.
@@ -159,10 +200,14 @@ Json Idle(const Settings& settings) {
 }
 
 int Main(int argc, char** argv) {
+  const std::map<std::string, Json (*)(const Settings&)> scenarios = {
+      {"fill", Fill}, {"add", Add}, {"query", Query}, {"mixed", Mixed}, {"idle", Idle}};
   Settings settings;
   CLI::App app("Measures one server of the Chroma API; prints one JSON object");
   std::string scenario;
-  app.add_option("scenario", scenario, "fill, add, query, recall or idle")->required();
+  app.add_option("scenario", scenario, "fill, add, query, mixed or idle")
+      ->required()
+      ->check(CLI::IsMember(scenarios));
   app.add_option("--address", settings.address, "unix:PATH or http://HOST:PORT")->required();
   app.add_option("--pid", settings.pid, "of the server: its CPU, memory and threads are reported");
   app.add_option("--collection", settings.collection);
@@ -170,31 +215,18 @@ int Main(int argc, char** argv) {
   app.add_option("--seconds", settings.seconds, "at most, per measurement");
   app.add_option("--rate", settings.rate, "requests per second (open loop); 0: closed loop");
   app.add_option("--requests", settings.requests, "at most, of add");
-  app.add_option("--batch", settings.batch, "records per request of add");
+  app.add_option("--batch", settings.batch, "records per request of add and fill");
   app.add_option("--first", settings.first, "record that add begins with");
-  app.add_option("--where", settings.where, "filter of query, JSON");
+  app.add_option("--where", settings.filter.where, "filter of query, JSON");
+  app.add_option("--where-document", settings.filter.where_document, "the same, of documents");
   app.add_option("--k", settings.k);
-  app.add_option("--queries", settings.queries, "of recall");
+  app.add_option("--texts", settings.texts, "folder of texts.py; without, records are generated");
   app.add_option("--seed", settings.data.seed);
-  app.add_option("--records", settings.data.records, "of fill, query and recall");
+  app.add_option("--records", settings.data.records, "of fill, query and mixed");
   app.add_option("--dimension", settings.data.dimension);
   app.add_option("--local-dimensions", settings.data.local_dimensions, "difficulty of the data");
   CLI11_PARSE(app, argc, argv);
-
-  Json result;
-  if (scenario == "fill")
-    result = Fill(settings);
-  else if (scenario == "add")
-    result = Add(settings);
-  else if (scenario == "query")
-    result = Query(settings);
-  else if (scenario == "recall")
-    result = Recall(settings);
-  else if (scenario == "idle")
-    result = Idle(settings);
-  else
-    Fail("no scenario " + scenario);
-  std::printf("%s\n", result.dump().c_str());
+  std::printf("%s\n", scenarios.at(scenario)(settings).dump().c_str());
   return 0;
 }
 

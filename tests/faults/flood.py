@@ -115,7 +115,7 @@ def main() -> int:
         collection = f"{OTHER}/collections/{made['id']}"
         post(server, f"{collection}/add", {"ids": [str(i) for i in range(100)],
                                            "embeddings": [[i / 100] * 8 for i in range(100)]})
-        bench(server, "fill")
+        bench(server, "fill", "--batch", "500")
         capacity = bench(server, "query", "--k", HITS, "--connections", "16", "--seconds", "5")["requests_per_second"]
         quiet, flooded = Modest(server, collection), Modest(server, collection)
         quiet.ask_for(5)

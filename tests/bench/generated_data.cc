@@ -1,7 +1,6 @@
-#include "tests/bench/dataset.h"
+#include "tests/bench/generated_data.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <numeric>
@@ -69,23 +68,9 @@ void AddScaled(const Vector& what, float scale, Vector* to) {
   for (size_t i = 0; i < to->size(); ++i) (*to)[i] += scale * what[i];
 }
 
-float SquaredDistance(const Vector& a, const Vector& b) {
-  std::array<float, 8> sums{};  // independent sums, which the compiler turns into vectors
-  size_t i = 0;
-  for (; i + 8 <= a.size(); i += 8) {
-    for (size_t j = 0; j < 8; ++j) {
-      const float d = a[i + j] - b[i + j];
-      sums[j] += d * d;
-    }
-  }
-  float sum = std::accumulate(sums.begin(), sums.end(), 0.0f);
-  for (; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return sum;
-}
-
 }  // namespace
 
-Dataset::Dataset(const Options& options) : options_(options) {
+GeneratedData::GeneratedData(const Options& options) : options_(options) {
   const uint32_t dimension = options.dimension;
   const uint32_t words = 4 * options.local_dimensions;
   for (uint32_t i = 0; i < words; ++i) {
@@ -113,13 +98,13 @@ Dataset::Dataset(const Options& options) : options_(options) {
   for (double& share : cumulative_) share /= total;
 }
 
-uint32_t Dataset::ClusterOf(uint64_t item, uint64_t stream) const {
+uint32_t GeneratedData::ClusterOf(uint64_t item, uint64_t stream) const {
   const double at = Random(SeedOf(options_.seed, 20 + stream, item)).Uniform();
   const auto found = std::lower_bound(cumulative_.begin(), cumulative_.end() - 1, at);
   return static_cast<uint32_t>(found - cumulative_.begin());
 }
 
-Vector Dataset::Make(uint64_t item, uint64_t stream) const {
+Vector GeneratedData::Make(uint64_t item, uint64_t stream) const {
   const uint32_t cluster = ClusterOf(item, stream);
   Random random(SeedOf(options_.seed, 30 + stream, item));
   Vector vector = centres_[cluster];
@@ -133,7 +118,7 @@ Vector Dataset::Make(uint64_t item, uint64_t stream) const {
   return vector;
 }
 
-std::string Dataset::Document(uint64_t record) const {
+std::string GeneratedData::Document(uint64_t record) const {
   static constexpr const char* kWords[] = {
       "vector",  "store", "worker", "answer",  "socket", "index",   "record", "question",
       "context", "model", "search", "cluster", "recall", "passage", "source", "evidence"};
@@ -141,48 +126,15 @@ std::string Dataset::Document(uint64_t record) const {
   std::string text = "Document " + std::to_string(record) + ".";
   while (text.size() < options_.document_bytes) text.append(" ").append(kWords[random.Next() % 16]);
   text.resize(options_.document_bytes);
-  return text;
+  return "\"" + text + "\"";
 }
 
-std::string Dataset::Metadata(uint64_t record) const {
+std::string GeneratedData::Metadata(uint64_t record) const {
   Random random(SeedOf(options_.seed, 41, record));
   const uint64_t uniform = random.Next() % 1000;
   return "{\"uniform\":" + std::to_string(uniform) +
          ",\"cluster\":" + std::to_string(ClusterOf(record, 1)) +
          ",\"language\":\"en\",\"score\":0." + std::to_string(100 + random.Next() % 900) + "}";
-}
-
-std::vector<uint32_t> Nearest(const std::vector<Vector>& records, const Vector& query, size_t k) {
-  std::vector<std::pair<float, uint32_t>> found(records.size());
-  for (uint32_t i = 0; i < records.size(); ++i) found[i] = {SquaredDistance(records[i], query), i};
-  k = std::min(k, found.size());
-  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(k), found.end());
-  std::vector<uint32_t> nearest;
-  for (size_t i = 0; i < k; ++i) nearest.push_back(found[i].second);
-  return nearest;
-}
-
-Difficulty MeasureDifficulty(const std::vector<Vector>& records,
-                             const std::vector<Vector>& queries) {
-  double dimension = 0, contrast = 0;
-  for (const Vector& query : queries) {
-    const std::vector<uint32_t> near = Nearest(records, query, 100);
-    std::vector<double> distances;
-    for (const uint32_t i : near)
-      distances.push_back(std::sqrt(SquaredDistance(records[i], query)));
-    double logs = 0;
-    for (const double d : distances) logs += std::log(distances.back() / d);
-    dimension += static_cast<double>(distances.size() - 1) / logs;
-    double mean = 0;
-    const size_t step = std::max<size_t>(records.size() / 1000, 1);
-    size_t counted = 0;
-    for (size_t i = 0; i < records.size(); i += step, ++counted) {
-      mean += std::sqrt(SquaredDistance(records[i], query));
-    }
-    contrast += mean / static_cast<double>(counted) / distances.front();
-  }
-  const auto count = static_cast<double>(queries.size());
-  return {dimension / count, contrast / count};
 }
 
 }  // namespace pannier::bench
