@@ -268,7 +268,7 @@ bool VectorIndex::IsBroken() const { return impl_->IsBroken(); }
 bool VectorIndex::IsSavable() const {
   const std::shared_ptr<View::Pinned> now = impl_->Pin();
   return now->sealed != nullptr && !now->sealed->renumbered &&
-         now->sealed->graph->codes() == now->rows->codes() && !impl_->WantsGraph();
+         now->sealed->graph->codes() == now->rows->codes();
 }
 
 Status VectorIndex::Save(Sequence at, ByteSink& sink) const { return impl_->Save(at, sink); }

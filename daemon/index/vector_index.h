@@ -129,7 +129,7 @@ class VectorIndex {
   //   kUnavailable        stopped
   Status BuildGraph(std::stop_token stop);
 
-  // True when Save() is worth it: a graph of these rows serves, and no other is wanted.
+  // True when Save() is worth it: a graph of these rows serves.
   bool IsSavable() const;
   // What Load() needs to serve as this does at sequence `at`: codes, records, graph; no floats.
   //   kUnavailable  there is no graph that could be saved, or `at` is not readable

@@ -68,22 +68,40 @@ bool IndexKeeper::IsQuiet(index::Sequence at, SteadyTime now) {
 }
 
 void IndexKeeper::SaveDue(const CollectionMap& collections, index::Sequence at, SteadyTime now) {
-  if (!IsQuiet(at, now)) return;
   for (const auto& [id, entry] : collections.entries()) {
-    const auto vectors = entry.indexes->vectors();
-    if (vectors == nullptr || !vectors->IsSavable()) continue;
     {
       MutexLock lock(mutex_);
-      const Saved& saved = saved_[id];
-      if (saved.at == at || now < saved.again) continue;
+      if (now < saved_[id].again) continue;
     }
-    const Status done = Save(entry, at);
+    const auto vectors = entry.indexes->vectors();
+    if (vectors != nullptr && vectors->WantsGraph()) continue;  // worth more with its next graph
+    if (!SaveIfStale(entry, at)) continue;
     const Result<file::Info> info = files_.Stat(PathOf(id));
     const auto bytes = info.ok() ? info->bytes : 0;
     MutexLock lock(mutex_);
-    if (done.ok()) saved_[id].at = at;
     saved_[id].again = now + kSaveAgain + std::chrono::seconds(bytes >> 20);
   }
+}
+
+void IndexKeeper::SaveLast(const CollectionMap& collections, index::Sequence at, SteadyTime until) {
+  for (const auto& [id, entry] : collections.entries()) {
+    if (SystemClock().Steady() >= until) return;
+    SaveIfStale(entry, at);
+  }
+}
+
+bool IndexKeeper::SaveIfStale(const CollectionEntry& entry, index::Sequence at) {
+  const auto vectors = entry.indexes->vectors();
+  if (vectors == nullptr || !vectors->IsSavable()) return false;
+  const Uuid& id = entry.info->id;
+  {
+    MutexLock lock(mutex_);
+    if (saved_[id].at == at) return false;
+  }
+  const Status done = Save(entry, at);
+  MutexLock lock(mutex_);
+  if (done.ok()) saved_[id].at = at;
+  return true;
 }
 
 Status IndexKeeper::Save(const CollectionEntry& entry, index::Sequence at) {

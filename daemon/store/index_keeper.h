@@ -34,8 +34,13 @@ class IndexKeeper {
   std::shared_ptr<index::VectorIndex> Load(const CollectionEntry& entry,
                                            const index::VectorIndex::Options& options,
                                            index::Sequence at, RecordTable& table);
-  // Saves what is worth it and due. `at` is the store's last commit.
+  // Whether the store has had no commit for some seconds, as far as calls of this have seen; `at`
+  // is its last one.
+  bool IsQuiet(index::Sequence at, SteadyTime now);
+  // Of a quiet store: saves what is worth it and due.
   void SaveDue(const CollectionMap& collections, index::Sequence at, SteadyTime now);
+  // Saves what is worth it, due or not, and begins nothing after `until`: the store closes.
+  void SaveLast(const CollectionMap& collections, index::Sequence at, SteadyTime until);
   // Saves now. For tests, and before a store is known to sleep.
   Status Save(const CollectionEntry& entry, index::Sequence at);
   // The file in which the collection's index was saved at `at`.
@@ -54,7 +59,8 @@ class IndexKeeper {
   };
   static constexpr const char* kFolder = "index";
   std::string PathOf(const Uuid& id) const { return folder_ + "/" + id.ToString(); }
-  bool IsQuiet(index::Sequence at, SteadyTime now);
+  // True when the index was worth saving, was not as of `at`, and is now.
+  bool SaveIfStale(const CollectionEntry& entry, index::Sequence at);
 
   file::FileSystem& files_;
   const std::string folder_;

@@ -16,6 +16,7 @@ constexpr CallContext WithoutDeadline() { return {SteadyTime::max()}; }
 constexpr int kVacuumPages = 256;
 // A pin or a long read keeps the file from getting shorter: how long a caller waits for its end.
 constexpr auto kCompactPatience = std::chrono::seconds(30);
+constexpr uint64_t kLogBytesAtRest = 1 << 20;
 constexpr auto kLookAgain = std::chrono::milliseconds(5);
 constexpr auto kWantAgain = std::chrono::seconds(1);
 
@@ -155,6 +156,18 @@ Status SqliteStore::SaveIndexes(const CallContext& call) {
   return {};
 }
 
+// A log that nobody writes to gives its space back.
+Status SqliteStore::RestLog() {
+  const Result<file::Info> log = files_.Stat(path_ + "-wal");
+  if (!log.ok() || log->bytes <= kLogBytesAtRest || pinned()) return {};
+  return Flush(WithoutDeadline());
+}
+
+void SqliteStore::BeforeClose(SteadyTime until) {
+  const auto map = published_.Get();  // held while it is walked
+  kept_.SaveLast(*map, sequence(), until);
+}
+
 void SqliteStore::Upkeep() {
   if (shrink_wanted_ && !pinned()) {
     if (!VacuumInSteps(WithoutDeadline()).ok()) return;
@@ -179,7 +192,11 @@ void SqliteStore::Upkeep() {
     if (vectors && vectors->WantsFloats()) FillFloats(id);
     DropIfBroken(entry);
   }
-  kept_.SaveDue(*map, sequence(), SystemClock().Steady());
+  const SteadyTime now = SystemClock().Steady();
+  if (kept_.IsQuiet(sequence(), now)) {
+    kept_.SaveDue(*map, sequence(), now);
+    if (!RestLog().ok()) return;
+  }
   const Status compacted = Run(
       [this]() -> Status {
         const auto map = published_.Get();  // held while it is walked

@@ -18,6 +18,7 @@ constexpr char kDefaultTenant[] = "default_tenant";
 constexpr char kDefaultDatabase[] = "default_database";
 constexpr auto kUpkeepInterval = std::chrono::seconds(1);
 constexpr auto kQuarantineInterval = std::chrono::minutes(1);
+constexpr auto kSaveAtEnd = std::chrono::seconds(2);  // of all stores together
 
 DatabaseInfo InfoOf(const CatalogEntry& entry) {
   return {entry.database, entry.tenant, entry.name, entry.session};
@@ -46,6 +47,8 @@ Stores::Impl::~Impl() {
   upkeep_.request_stop();
   upkeep_wanted_.NotifyAll();
   if (upkeep_.joinable()) upkeep_.join();
+  const SteadyTime until = clock_.Steady() + kSaveAtEnd;
+  for (const OpenStores::Open& open : open_.List()) open.store->BeforeClose(until);
 }
 
 WriteGate::Options Stores::Impl::GateOptions() {

@@ -239,21 +239,69 @@ TEST_CASE("saved index: a sweep keeps those of collections that exist", "[daemon
   REQUIRE_FALSE(std::filesystem::exists(world.path()));
 }
 
-TEST_CASE("saved index: is written when its store is quiet, and not again at the same sequence",
+TEST_CASE("saved index: a store is quiet some seconds after its last commit",
+          "[daemon][store][index]") {
+  SavedWorld world;
+  SteadyTime now = SystemClock().Steady();
+  REQUIRE_FALSE(world.keeper.IsQuiet(2, now));
+  now += std::chrono::seconds(5);
+  REQUIRE(world.keeper.IsQuiet(2, now));
+  REQUIRE_FALSE(world.keeper.IsQuiet(3, now));
+}
+
+TEST_CASE("saved index: is not written again at the same sequence, nor soon at another",
           "[daemon][store][index]") {
   SavedWorld world;
   CollectionMap map;
   map.Put(world.entry);
   SteadyTime now = SystemClock().Steady();
   world.keeper.SaveDue(map, 2, now);
-  REQUIRE_FALSE(std::filesystem::exists(world.path()));
-  now += std::chrono::seconds(5);
-  world.keeper.SaveDue(map, 2, now);
   REQUIRE(std::filesystem::exists(world.path()));
   std::filesystem::remove(world.path());
   now += std::chrono::hours(1);
   world.keeper.SaveDue(map, 2, now);
   REQUIRE_FALSE(std::filesystem::exists(world.path()));
+}
+
+TEST_CASE("saved index: a store that closes saves what is stale, until its time is over",
+          "[daemon][store][index]") {
+  SavedWorld world;
+  CollectionMap map;
+  map.Put(world.entry);
+  const SteadyTime now = SystemClock().Steady();
+  world.keeper.SaveLast(map, 2, now - std::chrono::seconds(1));
+  REQUIRE_FALSE(std::filesystem::exists(world.path()));
+  world.keeper.SaveLast(map, 2, now + std::chrono::minutes(1));
+  REQUIRE(std::filesystem::exists(world.path()));
+  REQUIRE(world.Load(2) != nullptr);
+  std::filesystem::remove(world.path());
+  world.keeper.SaveLast(map, 2, now + std::chrono::minutes(1));
+  REQUIRE_FALSE(std::filesystem::exists(world.path()));  // it is saved, as far as we know
+}
+
+TEST_CASE("saved index: closing all stores leaves one of the last commit",
+          "[daemon][store][index]") {
+  StoreOptions options;
+  options.graph_threshold = 200;
+  Scratch scratch(options);
+  Random random(11);
+  std::vector<Record> records;
+  for (int n = 0; n < 600; ++n) {
+    records.push_back({"id" + std::to_string(n), random.Vector(16), {}, {}, {}});
+  }
+  Uuid id;
+  {
+    const StoreRef store = scratch.Default();
+    id = store->CreateCollection(Collection("c"), Patient()).value()->id;
+    Write(*store, id, model::WriteKind::kAdd, records).value();
+    REQUIRE(store->RebuildIndexes(Patient()).ok());  // its graph is there
+    Write(*store, id, model::WriteKind::kAdd, {{"last", random.Vector(16), {}, {}, {}}}).value();
+  }
+  scratch.Reopen();
+  REQUIRE(std::filesystem::exists(scratch.OnlyStoreFolder() / "index" / id.ToString()));
+  const StoreRef store = scratch.Default();
+  REQUIRE(Query(*store, id, random.Vector(16), 10).value().size() == 10);
+  REQUIRE(store->Describe(id, Patient()).value().tail == 1);  // loaded with the graph of before
 }
 
 TEST_CASE(
