@@ -289,6 +289,14 @@ Result<bool> Connection::Checkpoint(bool truncate) {
   return frames == moved;
 }
 
+Status Connection::SyncFile() {
+  sqlite3_file* file = nullptr;
+  const int code = sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (code != SQLITE_OK) return FromSqlite(db_, code);
+  const int synced = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+  return synced == SQLITE_OK ? Status() : FromSqlite(nullptr, synced);
+}
+
 // --- Transaction ---
 
 Result<Transaction> Transaction::Begin(Connection& connection, Kind kind) {

@@ -97,6 +97,8 @@ class Connection {
   // Moves what can be moved of the write-ahead log into the file; `truncate` also empties the log.
   // False when a reader still uses a part of the log, so that not all of that could be done.
   Result<bool> Checkpoint(bool truncate);
+  // Makes what was written to the file itself durable, whatever `PRAGMA synchronous` says.
+  Status SyncFile();
 
  private:
   friend class Transaction;

@@ -45,17 +45,16 @@ Status CheckStoreFormat(Connection& connection) {
   return {};
 }
 
+// Nobody knows of the file before it is whole, so that one sync at the end does for a journal.
 Status CreateStoreFile(const std::string& path, const std::string& vfs) {
   Connection connection = TRY(Connection::Open(path, Connection::Mode::kCreate, vfs));
   TRY(connection.ReservePageChecksums());
   TRY(connection.Run("PRAGMA page_size=" + std::to_string(kStorePageBytes) +
-                     "; PRAGMA auto_vacuum=2; PRAGMA journal_mode=WAL;"));
-  TRY(connection.Run(kWriterPragmas));
+                     "; PRAGMA auto_vacuum=2; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"));
   TRY(connection.Run("BEGIN IMMEDIATE; PRAGMA application_id=" + std::to_string(kStoreApplication) +
                      "; PRAGMA user_version=" + std::to_string(kStoreFormat) + ";" + kTables +
-                     "COMMIT;"));
-  TRY(connection.Checkpoint(/*truncate=*/true));
-  return {};
+                     "COMMIT; PRAGMA journal_mode=WAL;"));
+  return connection.SyncFile();
 }
 
 Result<Connection> OpenStoreWriter(const std::string& path, const std::string& vfs) {
