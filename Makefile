@@ -29,7 +29,7 @@ tests-built: deps build/build.ninja
 	@$(STEP) build ninja -C build
 
 bench-built: deps build/build.ninja
-	@$(STEP) build ninja -C build pannierd pannier-operator pannier_bench
+	@$(STEP) build ninja -C build pannierd pannier-operator pannier_bench pannier_engine
 
 demo: build  ## the main job on real input, in a folder of its own
 	@$(VENV)/bin/python scripts/demo.py

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy
 import processes
+from dataset import Data
 
 K = 10
 
@@ -37,7 +38,9 @@ class Peer:
     without = ""  # what it does not do, for readers of the table
     filters = False
     documents = False
-    efforts = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)  # ef_search or what is like it
+    efforts = (10, 12, 16, 20, 24, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512)  # ef_search or what is like it
+    data: Data  # what it is filled with
+    resident_before = 0.0  # MiB of this process before it was opened
 
     def open(self, folder: Path, sample: numpy.ndarray, records: int) -> None:
         """Makes it empty, for `records` vectors like those of `sample`."""
@@ -75,7 +78,8 @@ class Peer:
         return time.process_time()
 
     def resident_mib(self) -> float:
-        return processes.memory_kib(os.getpid()) / 1024
+        """In this process: without the data that it is filled from."""
+        return processes.memory_kib(os.getpid()) / 1024 - self.resident_before
 
     def disk_mib(self, folder: Path) -> float:
         return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file()) / 2**20
@@ -85,18 +89,19 @@ class Peer:
 
 
 class Session:
-    """The questions to one peer. Data: what run_peers.py wrote for all of them."""
+    """The questions to one peer, with the first `records` of the data."""
 
-    def __init__(self, peer: Peer, folder: Path, data: Path):
+    def __init__(self, peer: Peer, folder: Path, records: int):
         self.peer, self.folder = peer, folder
-        arrays = numpy.load(data.with_suffix(".npz"))
-        texts = json.loads(data.with_suffix(".json").read_text())
-        self.vectors, self.queries = arrays["vectors"], arrays["queries"]
-        self.uniform = arrays["uniform"]
-        self.texts = texts
+        self.data = Data(records, queries=200)
+        self.vectors, self.queries = self.data.vectors, self.data.queries
+        self.uniform = self.data.column("uniform")
+        self.truths: dict[int | None, list[set[int]]] = {}
+        peer.data = self.data
+        peer.resident_before = processes.memory_kib(os.getpid()) / 1024
 
     def records(self, begin: int, end: int) -> list[Record]:
-        return [Record(n, self.vectors[n], self.texts[n], int(self.uniform[n]), f"w{n % 1000}")
+        return [Record(n, self.vectors[n], self.data.documents[n], int(self.uniform[n]), self.data.metadatas[n]["section"])
                 for n in range(begin, end)]
 
     def open(self) -> dict:
@@ -118,9 +123,9 @@ class Session:
         return {"seconds": time.perf_counter() - began, "resident_mib": self.peer.resident_mib()}
 
     def truth(self, below: int | None) -> list[set[int]]:
-        allowed = numpy.arange(len(self.vectors)) if below is None else numpy.flatnonzero(self.uniform < below)
-        scores = self.queries @ self.vectors[allowed].T
-        return [set(allowed[numpy.argsort(-row, kind="stable")[:K]].tolist()) for row in scores]
+        if below not in self.truths:
+            self.truths[below] = self.data.nearest(None if below is None else numpy.flatnonzero(self.uniform < below))
+        return self.truths[below]
 
     def recall(self, below: int | None = None) -> float:
         hits = wanted = 0
@@ -167,11 +172,11 @@ class Session:
         return answer
 
 
-def serve(peer: Peer, folder: Path, data: Path) -> None:
+def serve(peer: Peer, folder: Path, records: int) -> None:
     """Answers questions until there are no more. What the library prints does not reach the answers."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    session = Session(peer, folder, data)
+    session = Session(peer, folder, records)
     for line in sys.stdin:
         question = json.loads(line)
         answer = getattr(session, question.pop("ask"))(**question)

@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+ENGINE = HERE.parents[2] / "build" / "bin" / "pannier_engine"
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 import report  # noqa: E402
 RECALLS = (0.95, 0.99)
@@ -49,13 +50,13 @@ def use_venv() -> None:
 class Runner:
     """A peer's process."""
 
-    def __init__(self, key: str, data: Path):
+    def __init__(self, key: str, records: int):
         self.key = key
         self.folder = tempfile.TemporaryDirectory(prefix=f"pannier-bench-{key}-", ignore_cleanup_errors=True)
         self.log = open(Path(self.folder.name) / "log", "wb")
         store = Path(self.folder.name) / "store"
         store.mkdir()
-        self.process = subprocess.Popen([sys.executable, __file__, "--serve", key, str(store), str(data)],
+        self.process = subprocess.Popen([sys.executable, __file__, "--serve", key, str(store), str(records)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
 
     def ask(self, ask: str, **members):
@@ -71,17 +72,6 @@ class Runner:
         self.process.wait()
         self.log.close()
         self.folder.cleanup()
-
-
-def write_data(folder: Path, records: int, seed: int) -> Path:
-    import numpy
-    from dataset import Data
-    data = Data(records, seed)
-    path = folder / "data"
-    numpy.savez(path.with_suffix(".npz"), vectors=data.vectors, queries=data.queries,
-                uniform=numpy.random.default_rng(seed).permutation(records) % 1000)
-    path.with_suffix(".json").write_text(json.dumps([data.document(n) for n in range(records)]))
-    return path
 
 
 def fill(runner: Runner, records: int) -> dict:
@@ -117,7 +107,8 @@ def measure(runners: list[Runner], options) -> dict:
             alive.append(runner)
         except (RuntimeError, BrokenPipeError) as error:
             found[runner.key] = {"failed": str(error)}
-        print(f"{runner.key}: filled", file=sys.stderr, flush=True)
+        said = {name: value for name, value in found[runner.key].items() if not isinstance(value, dict)}
+        print(f"{runner.key}: {said}", file=sys.stderr, flush=True)
     for recall in RECALLS:
         able = [runner for runner in alive if found[runner.key]["tuned"][str(recall)]["effort"]]
         for runner in able:
@@ -131,6 +122,24 @@ def measure(runners: list[Runner], options) -> dict:
                        recall=True)
     for runner in alive:
         found[runner.key]["end"] = runner.ask("close")
+    return found
+
+
+def engine_alone(records: int) -> dict:
+    """pannierd's index as a program of its own (engine.cc), at the least effort for each recall."""
+    from dataset import Data
+    data = Data(records)
+    efforts = [str(effort) for effort in (10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192)]
+    done = subprocess.run([str(ENGINE), "--texts", str(data.folder), "--records", str(len(data.vectors)),
+                           "--queries", "200", "--rounds", "9", "--efforts", *efforts],
+                          check=True, capture_output=True, text=True)
+    measured = json.loads(done.stdout)
+    found = {"build_per_second": measured["build_per_second"], "bytes": measured["bytes"]}
+    for recall in RECALLS:
+        enough = [each for each in measured["efforts"] if each["recall"] >= recall]
+        if enough:
+            found[f"query {recall}"] = {"cpu_us": enough[0]["us_per_query"], "per_second": 1e6 / enough[0]["us_per_query"],
+                                        "effort": enough[0]["effort"], "recall": enough[0]["recall"]}
     return found
 
 
@@ -177,19 +186,17 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=1.0, help="per measurement")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--only", help="keys of peers, with commas")
     parser.add_argument("--output", type=Path, help="where the JSON goes")
     options = parser.parse_args()
     wanted = options.only.split(",") if options.only else names()
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pannier-bench-")))
-        data = write_data(folder, options.records, options.seed)
-        runners = [Runner(key, data) for key in wanted]
+        runners = [Runner(key, options.records) for key in wanted]
         for runner in runners:
             stack.callback(runner.end)
-        document = {"records": options.records, "seed": options.seed, "peers": measure(runners, options)}
+        document = {"records": options.records, "peers": measure(runners, options)}
+        document["engine"] = [engine_alone(options.records) for _ in range(options.rounds)]
     document["took_seconds"] = round(time.monotonic() - began)
     if options.output:
         options.output.write_text(json.dumps(document, indent=1) + "\n")
@@ -200,6 +207,6 @@ if __name__ == "__main__":
     use_venv()
     if sys.argv[1:2] == ["--serve"]:
         import peer
-        peer.serve(peer_class(sys.argv[2])(), Path(sys.argv[3]), Path(sys.argv[4]))
+        peer.serve(peer_class(sys.argv[2])(), Path(sys.argv[3]), int(sys.argv[4]))
     else:
         main()

@@ -67,10 +67,24 @@ class Served(Peer):
                 "include": ["documents", "metadatas", "distances"]}
         if below is not None:
             body["where"] = {"uniform": {"$lt": below}}
-        return json.dumps(body).encode()
+        content = json.dumps(body).encode()
+        return (f"POST {self.path}/query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(content)}\r\n\r\n").encode() + content
 
-    def query(self, prepared):
-        return self.call("POST", self.path + "/query", prepared)
+    def query(self, prepared) -> bytes:
+        """The answer's body. By the bare socket: http.client costs more than the answer."""
+        connection = self.connection.sock
+        connection.sendall(prepared)
+        received = connection.recv(1 << 17)
+        while (end := received.find(b"\r\n\r\n")) < 0:
+            received += connection.recv(1 << 17)
+        head, body = received[:end].lower(), received[end + 4:]
+        if not head.startswith(b"http/1.1 200"):
+            raise RuntimeError(f"{self.kind}: {received[:300]!r}")
+        size = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
+        while len(body) < size:
+            body += connection.recv(1 << 17)
+        return body
 
     def numbers(self, answer) -> list[int]:
         return [int(each) for each in json.loads(answer)["ids"][0]]
