@@ -229,7 +229,7 @@ class MapSource final : public DocumentSource {
   }
 };
 
-TEST_CASE("filter: twenty thousand random filters pass what the model passes",
+TEST_CASE("filter: a hundred thousand random filters pass what the model passes",
           "[daemon][index][filter]") {
   const uint64_t seed = TestSeed();
   CAPTURE(seed);
@@ -244,7 +244,7 @@ TEST_CASE("filter: twenty thousand random filters pass what the model passes",
   }
   index.Commit(1);
   const auto view = *index.At(1);
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < 100'000; ++i) {
     CAPTURE(i);
     const Filter filter = RandomFilter(random, 3);
     std::vector<RecordNumber> expected;

@@ -35,18 +35,23 @@ class Random {
 };
 
 // ThreadSanitizer makes hnswlib's thousands of mutexes a hundred times slower: tests that build
-// large graphs and have no threads do less under it.
-#if defined(__SANITIZE_THREAD__)
-inline constexpr bool kThreadSanitizer = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
+// large graphs and have no threads do less under it. The largest do nothing under any sanitizer.
+#if defined(__has_feature)
+#define PANNIER_HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define PANNIER_HAS_FEATURE(feature) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || PANNIER_HAS_FEATURE(thread_sanitizer)
 inline constexpr bool kThreadSanitizer = true;
 #else
 inline constexpr bool kThreadSanitizer = false;
 #endif
+#if defined(__SANITIZE_ADDRESS__) || PANNIER_HAS_FEATURE(address_sanitizer)
+inline constexpr bool kSanitized = true;
 #else
-inline constexpr bool kThreadSanitizer = false;
+inline constexpr bool kSanitized = kThreadSanitizer;
 #endif
+#undef PANNIER_HAS_FEATURE
 
 inline uint64_t TestSeed() {
   if (const char* given = std::getenv("PANNIER_TEST_SEED"))

@@ -324,6 +324,25 @@ TEST_CASE("stores: idle stores are closed, and cost nothing then", "[daemon][sto
   REQUIRE(stores->stats().evicted_total == 1);
 }
 
+TEST_CASE("stores: a log that nobody writes to gives its space back", "[daemon][store]") {
+  constexpr uint64_t kSmall = 1 << 20;
+  Scratch scratch;
+  const StoreRef store = scratch.Default();
+  const Uuid id = store->CreateCollection(Collection("c"), Patient()).value()->id;
+  const std::string text(kSmall, 'x');
+  for (const char* name : {"a", "b"}) {
+    Write(*store, id, model::WriteKind::kAdd, {{name, {1, 0}, text, {}, {}}}).value();
+  }
+  const auto log = scratch.OnlyStoreFolder() / "store.db-wal";
+  REQUIRE(std::filesystem::file_size(log) > kSmall);
+  const SteadyTime give_up = SystemClock().Steady() + std::chrono::seconds(30);
+  while (std::filesystem::file_size(log) > kSmall && SystemClock().Steady() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  REQUIRE(std::filesystem::file_size(log) == 0);
+  REQUIRE(store->Count(id, Patient()).value() == 2);
+}
+
 TEST_CASE("stores: closing by hand works unless the store is held", "[daemon][store]") {
   Scratch scratch;
   StoreRef held = scratch.Default();
