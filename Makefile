@@ -47,10 +47,10 @@ e2e: tests-built  ## tests against a real Kubernetes: its API server, and a node
 check: tests-built  ## format, lint, clang, sanitizers, fuzzing, Chroma's whole suite
 	@scripts/check.sh
 
-bench: bench-built  ## measure beside Chroma and ten other stores; writes docs/benchmarks.md
+bench: bench-built  ## measure beside Chroma and eleven other stores and libraries; writes docs/benchmarks.md
 	@$(VENV)/bin/python tests/bench/run_bench.py
 
-bench-quick: bench-built  ## the same in two minutes, printed only
+bench-quick: bench-built  ## beside Chroma alone, small and short; printed only
 	@$(VENV)/bin/python tests/bench/run_bench.py --quick
 
 torture: tests-built bench-built  ## long random runs: crashes, kills, damage; TIME=seconds, SEED=n
