@@ -151,7 +151,6 @@ Status SqliteStore::CommitTogether(const std::vector<WriteQueue::Write*>& writes
     return Corruption("the store's file is missing",
                       "put store.db back where it was, or restore the store from a snapshot");
   }
-  TRY(MakeLogDurable());
   TRY(writer_->Begin());
   for (WriteQueue::Write* write : writes) {
     write->result = write->apply();
@@ -162,6 +161,13 @@ Status SqliteStore::CommitTogether(const std::vector<WriteQueue::Write*>& writes
     }
   }
   const auto commit_begin = std::chrono::steady_clock::now();
+  if (writer_->dirty()) {
+    Status durable = MakeLogDurable();
+    if (!durable.ok()) {
+      writer_->Abort();
+      return durable;
+    }
+  }
   TRY(writer_->Commit().Context("commit"));
   if (writer_->sequence() == sequence()) return {};  // nothing had changed
   const auto end = std::chrono::steady_clock::now();

@@ -41,6 +41,8 @@ class Writer {
   // Makes it durable and visible. A transaction without a change costs no sequence and no fsync.
   Status Commit();
   void Abort();
+  // Whether the transaction has changed anything.
+  bool dirty() const { return dirty_; }
   // A change failed half-way, or SQLite has rolled back (after an I/O error even a read makes it do
   // so): only Abort() is left.
   bool broken() const {
