@@ -128,7 +128,8 @@ def servers(document: dict) -> list[str]:
             "Descriptions of Debian's packages and their embeddings by all-MiniLM-L6-v2 (384 dimensions, cosine), four"
             " metadata fields. Each add counts only when it was acknowledged; pannierd has synced the disk by then."
             " Queries ask for the ten nearest with documents, metadatas and distances, at the least `ef_search` of each"
-            " server that reaches the recall; filters and texts at the default.", "",
+            " server that reaches the recall; filters and texts at the default. (Chroma seems to take a changed"
+            " `ef_search` only when it loads its index anew: its recall did not change with it.)", "",
             *(line for size in figures["sizes"] for line in one_size(size))]
 
 

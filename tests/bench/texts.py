@@ -14,6 +14,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -172,7 +173,12 @@ def real_texts() -> Path:
     if not folder.exists():
         beside = folder.with_name(f"{folder.name}.{os.getpid()}")
         make(beside)
-        beside.rename(folder)
+        try:
+            beside.rename(folder)
+        except OSError:
+            shutil.rmtree(beside)
+            if not folder.exists():  # else another made it meanwhile
+                raise
     return folder
 
 
