@@ -152,7 +152,7 @@ class SqliteStore final : public Store {
   // Of a collection that has a dimension.
   index::VectorIndex::Options IndexOptionsOf(const CollectionEntry& entry) const;
   void DropIfBroken(const CollectionEntry& entry);
-  Status RestLog();
+  Status Rest(const CollectionMap& collections);
   Status LoadAttributes(const CollectionEntry& entry, const CallContext& call);
   Status GetPinned(const Uuid& id, const model::GetRequest& request,
                    const model::RecordVisitor& visit, const CallContext& call);

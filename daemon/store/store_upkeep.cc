@@ -156,8 +156,12 @@ Status SqliteStore::SaveIndexes(const CallContext& call) {
   return {};
 }
 
-// A log that nobody writes to gives its space back.
-Status SqliteStore::RestLog() {
+// What is done once nobody has written for a while: indexes are saved, and the log gives its space
+// back.
+Status SqliteStore::Rest(const CollectionMap& collections) {
+  const SteadyTime now = SystemClock().Steady();
+  if (!kept_.IsQuiet(sequence(), now)) return {};
+  kept_.SaveDue(collections, sequence(), now);
   const Result<file::Info> log = files_.Stat(path_ + "-wal");
   if (!log.ok() || log->bytes <= kLogBytesAtRest || pinned()) return {};
   return Flush(WithoutDeadline());
@@ -192,11 +196,7 @@ void SqliteStore::Upkeep() {
     if (vectors && vectors->WantsFloats()) FillFloats(id);
     DropIfBroken(entry);
   }
-  const SteadyTime now = SystemClock().Steady();
-  if (kept_.IsQuiet(sequence(), now)) {
-    kept_.SaveDue(*map, sequence(), now);
-    if (!RestLog().ok()) return;
-  }
+  if (!Rest(*map).ok()) return;
   const Status compacted = Run(
       [this]() -> Status {
         const auto map = published_.Get();  // held while it is walked
