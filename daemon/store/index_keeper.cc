@@ -69,13 +69,9 @@ bool IndexKeeper::IsQuiet(index::Sequence at, SteadyTime now) {
 
 void IndexKeeper::SaveDue(const CollectionMap& collections, index::Sequence at, SteadyTime now) {
   for (const auto& [id, entry] : collections.entries()) {
-    {
-      MutexLock lock(mutex_);
-      if (now < saved_[id].again) continue;
-    }
     const auto vectors = entry.indexes->vectors();
-    if (vectors != nullptr && vectors->WantsGraph()) continue;  // worth more with its next graph
-    if (!SaveIfStale(entry, at)) continue;
+    if (vectors == nullptr || vectors->WantsGraph()) continue;  // worth more with its next graph
+    if (!SaveIfStale(entry, *vectors, at, now)) continue;
     const Result<file::Info> info = files_.Stat(PathOf(id));
     const auto bytes = info.ok() ? info->bytes : 0;
     MutexLock lock(mutex_);
@@ -86,17 +82,19 @@ void IndexKeeper::SaveDue(const CollectionMap& collections, index::Sequence at, 
 void IndexKeeper::SaveLast(const CollectionMap& collections, index::Sequence at, SteadyTime until) {
   for (const auto& [id, entry] : collections.entries()) {
     if (SystemClock().Steady() >= until) return;
-    SaveIfStale(entry, at);
+    const auto vectors = entry.indexes->vectors();
+    if (vectors != nullptr) SaveIfStale(entry, *vectors, at, SteadyTime::max());
   }
 }
 
-bool IndexKeeper::SaveIfStale(const CollectionEntry& entry, index::Sequence at) {
-  const auto vectors = entry.indexes->vectors();
-  if (vectors == nullptr || !vectors->IsSavable()) return false;
+bool IndexKeeper::SaveIfStale(const CollectionEntry& entry, const index::VectorIndex& vectors,
+                              index::Sequence at, SteadyTime now) {
+  if (!vectors.IsSavable()) return false;
   const Uuid& id = entry.info->id;
   {
     MutexLock lock(mutex_);
-    if (saved_[id].at == at) return false;
+    const Saved& saved = saved_[id];
+    if (saved.at == at || now < saved.again) return false;
   }
   const Status done = Save(entry, at);
   MutexLock lock(mutex_);

@@ -59,8 +59,10 @@ class IndexKeeper {
   };
   static constexpr const char* kFolder = "index";
   std::string PathOf(const Uuid& id) const { return folder_ + "/" + id.ToString(); }
-  // True when the index was worth saving, was not as of `at`, and is now.
-  bool SaveIfStale(const CollectionEntry& entry, index::Sequence at);
+  // Saves the entry's index if it is worth it, was not saved as of `at`, and is due at `now`. True
+  // when that was tried.
+  bool SaveIfStale(const CollectionEntry& entry, const index::VectorIndex& vectors,
+                   index::Sequence at, SteadyTime now);
 
   file::FileSystem& files_;
   const std::string folder_;

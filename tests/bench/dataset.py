@@ -12,6 +12,8 @@ import numpy
 import texts
 
 K = 10
+# ef_search, or what is like it: tried in this order for a recall.
+EFFORTS = (10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512)
 
 
 class Data:
@@ -57,12 +59,9 @@ class Data:
                 return word
         return word
 
-    def batches(self, size: int):
-        """Bodies of requests to add them all."""
-        for begin in range(0, len(self.vectors), size):
-            numbers = range(begin, min(begin + size, len(self.vectors)))
-            yield json.dumps({
-                "ids": [f"record-{n}" for n in numbers],
-                "embeddings": [base64.b64encode(self.vectors[n].tobytes()).decode() for n in numbers],
-                "documents": self.documents[begin:numbers.stop],
-                "metadatas": self.metadatas[begin:numbers.stop]}).encode()
+    def add_body(self, begin: int, end: int) -> bytes:
+        """Of a request that adds records [begin, end)."""
+        return json.dumps({
+            "ids": [f"record-{number}" for number in range(begin, end)],
+            "embeddings": [base64.b64encode(vector.tobytes()).decode() for vector in self.vectors[begin:end]],
+            "documents": self.documents[begin:end], "metadatas": self.metadatas[begin:end]}).encode()

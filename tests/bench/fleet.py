@@ -17,12 +17,10 @@ import launcher  # noqa: E402
 
 if __name__ == "__main__":
     launcher.use_venv()
-import base64  # noqa: E402
-
 import processes  # noqa: E402
+from api_client import DATABASES, ApiClient  # noqa: E402
 from dataset import Data  # noqa: E402
 
-TENANT = "/api/v2/tenants/default_tenant/databases"
 RECORDS = 100  # of a store
 BUDGET_MIB = 256
 SECONDS = 5
@@ -37,28 +35,14 @@ class Fleet:
         self.queries = [json.dumps({"query_embeddings": [query.tolist()], "n_results": 10,
                                     "include": ["documents", "metadatas", "distances"]}).encode()
                         for query in data.queries]
-        self.connect()
-
-    def connect(self) -> None:
-        self.connection = self.server.connection(timeout=120)
-        self.connection.connect()
+        self.client = ApiClient(server)
 
     def post(self, path: str, body: bytes) -> bytes:
-        self.connection.request("POST", path, body, {"Content-Type": "application/json"})
-        answer = self.connection.getresponse()
-        content = answer.read()
-        if answer.status >= 300:
-            raise RuntimeError(f"{path}: {answer.status} {content[:300]!r}")
-        return content
+        return self.client.call("POST", path, body)
 
     def records(self, store: int) -> bytes:
         begin = store * RECORDS % (len(self.data.vectors) - RECORDS)
-        return json.dumps({
-            "ids": [f"record-{n}" for n in range(RECORDS)],
-            "embeddings": [base64.b64encode(vector.tobytes()).decode()
-                           for vector in self.data.vectors[begin:begin + RECORDS]],
-            "documents": self.data.documents[begin:begin + RECORDS],
-            "metadatas": self.data.metadatas[begin:begin + RECORDS]}).encode()
+        return self.data.add_body(begin, begin + RECORDS)
 
     def make(self, count: int) -> float:
         """Stores per second, with their records; what is sent is prepared before."""
@@ -66,8 +50,8 @@ class Fleet:
         for store in range(len(self.collections), len(self.collections) + count):
             body = self.records(store)
             began = time.perf_counter()
-            self.post(TENANT, json.dumps({"name": f"store-{store}"}).encode())
-            path = f"{TENANT}/store-{store}/collections"
+            self.post(DATABASES, json.dumps({"name": f"store-{store}"}).encode())
+            path = f"{DATABASES}/store-{store}/collections"
             made = self.post(path, b'{"name":"records","configuration":{"hnsw":{"space":"cosine"}}}')
             self.collections.append(f"{path}/{json.loads(made)['id']}")
             self.post(self.collections[-1] + "/add", body)
@@ -89,7 +73,7 @@ class Fleet:
     def restart(self) -> None:
         self.server.stop()
         self.server.start()
-        self.connect()
+        self.client = ApiClient(self.server)
 
     def rss_mib(self) -> float:
         return processes.memory_kib(self.server.process.pid) / 1024

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ import launcher  # noqa: E402
 
 if __name__ == "__main__":
     launcher.use_venv()
+import load_generator  # noqa: E402
 import processes  # noqa: E402
 
 SIZES = (1_000, 10_000, 100_000, 500_000)
@@ -24,15 +24,10 @@ SIZES = (1_000, 10_000, 100_000, 500_000)
 def of_size(program: Path, records: int, seconds: float) -> dict:
     with launcher.start("pannierd", "socket", arguments=["--set", "memory.budget=4GiB"]) as server:
         def run(scenario: str, *arguments: str) -> dict:
-            done = subprocess.run(
-                [str(program), scenario, "--address", f"unix:{server.socket_path}", "--pid", str(server.process.pid),
-                 "--records", str(records), *arguments], capture_output=True, text=True)
-            if done.returncode != 0:
-                sys.exit(f"error: {scenario} of {records} records: {done.stderr.strip()}\n{server.tail()}")
-            return json.loads(done.stdout)
+            return load_generator.run(program, server, scenario, "--records", str(records), *arguments)
         filled = run("fill", "--batch", "1000")
         asked = run("query", "--seconds", str(seconds))
-        disk = sum(path.stat().st_blocks * 512 for path in server.home.rglob("*") if path.is_file())
+        disk = processes.disk_mib(server.home)
         resident = processes.memory_kib(server.process.pid) / 1024
         server.stop()
         server.start()
@@ -40,7 +35,7 @@ def of_size(program: Path, records: int, seconds: float) -> dict:
         run("query", "--seconds", "0.001")
         return {"records": records, "adds_per_second": records / filled["seconds"],
                 "caught_up_seconds": filled["caught_up_seconds"], "p50_us": asked["p50_us"], "p99_us": asked["p99_us"],
-                "cpu_us": asked["server_cpu_us_per_request"], "rss_mib": resident, "disk_mib": disk / 2**20,
+                "cpu_us": asked["server_cpu_us_per_request"], "rss_mib": resident, "disk_mib": disk,
                 "open_ms": (time.perf_counter() - began) * 1e3}
 
 

@@ -35,8 +35,19 @@ std::unique_ptr<const Dataset> DataOf(const Settings& settings) {
   return std::make_unique<TextData>(settings.texts, generated.records, generated.dimension);
 }
 
-// What the client saw and what the server used.
-Json ResultOf(const Timing& timing, const Usage& before, const Usage& after) {
+std::chrono::milliseconds LengthOf(const Settings& settings) {
+  return std::chrono::milliseconds(static_cast<int64_t>(settings.seconds * 1000));
+}
+
+// Runs `load` and says what the client saw and what the server used.
+Json Measure(const Settings& settings, Load load) {
+  load.address = settings.address;
+  load.connections = settings.connections;
+  load.rate = settings.rate;
+  load.length = LengthOf(settings);
+  const Usage before = UsageOf(settings.pid);
+  const Timing timing = Run(load);
+  const Usage after = UsageOf(settings.pid);
   const auto count = static_cast<double>(timing.nanoseconds.size());
   Json result;
   result["requests"] = timing.nanoseconds.size();
@@ -51,16 +62,6 @@ Json ResultOf(const Timing& timing, const Usage& before, const Usage& after) {
   result["server_cpu_us_per_request"] = (after.cpu_seconds - before.cpu_seconds) * 1e6 / count;
   result["server_rss_kib"] = after.rss_kib;
   return result;
-}
-
-Json Measure(const Settings& settings, Load load) {
-  load.address = settings.address;
-  load.connections = settings.connections;
-  load.rate = settings.rate;
-  load.length = std::chrono::milliseconds(static_cast<int64_t>(settings.seconds * 1000));
-  const Usage before = UsageOf(settings.pid);
-  const Timing timing = Run(load);
-  return ResultOf(timing, before, UsageOf(settings.pid));
 }
 
 // Waits until the server has computed nothing to speak of for a second; how long it went on.
@@ -155,7 +156,7 @@ Json Mixed(const Settings& settings) {
   Load upserts;
   upserts.address = settings.address;
   upserts.repeats = true;
-  upserts.length = std::chrono::milliseconds(static_cast<int64_t>(settings.seconds * 1000));
+  upserts.length = LengthOf(settings);
   for (uint64_t i = 0; i < settings.data.records; i += 7) {
     upserts.requests.push_back(ChromaApi::Add("upsert", id, *data, i, 1));
   }

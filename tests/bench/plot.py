@@ -9,7 +9,8 @@ ROW, LEFT, WIDTH, RIGHT = 26, 250, 420, 110
 
 
 def bars(title: str, values: list[tuple[str, float]], unit: str, ours: str) -> str:
-    """One bar for each name, on a logarithmic scale; those whose name contains `ours` stand out."""
+    """One bar for each name, longest first, on a logarithmic scale; whose name contains `ours` stands out."""
+    values = sorted(values, key=lambda each: -each[1])
     least = 10 ** math.floor(math.log10(min(value for _, value in values)))
     decades = max(math.log10(max(value for _, value in values) / least), 1)
     height = ROW * (len(values) + 2)

@@ -1,4 +1,4 @@
-"""What the kernel says of a process: its processor time and its memory."""
+"""What the kernel says of a process and of files: processor time, memory, disk."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def memory_kib(pid: int, key: str = "VmRSS") -> int:
         if line.startswith(key + ":"):
             return int(line.split()[1])
     return 0
+
+
+def disk_mib(folder: Path) -> float:
+    """What the files below take of the disk."""
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file()) / 2**20

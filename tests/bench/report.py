@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import importlib
 import sys
 from pathlib import Path
 
@@ -37,6 +37,8 @@ LARGE = 50_000
 
 
 def number(value: float) -> str:
+    if value == 0:
+        return "0"
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
@@ -52,19 +54,37 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
     return lines + ["| " + " | ".join(row) + " |" for row in rows] + [""]
 
 
-def server_promises(figures: dict) -> list[tuple[str, str, float, float, bool]]:
-    """Of one size: name, relation, the promised ratio, the ratio, whether it is met."""
+# A promise beside what was measured: name, "≥" or "≤", the bar, the figure, whether it is met.
+Judged = tuple[str, str, float, float, bool]
+
+
+def judged(name: str, relation: str, bar: float, seen: float) -> Judged:
+    return name, relation, bar, seen, seen >= bar if relation == "≥" else seen <= bar
+
+
+def promise_rows(promises: list[Judged], form=None) -> list[list[str]]:
+    """Rows for a table; `form` prints a figure, number() unless told."""
+    form = form or number
+    return [[name, f"{relation} {form(bar)}", form(seen), "yes" if met else "**no**"]
+            for name, relation, bar, seen, met in promises]
+
+
+PROMISED = ["promise", "measured", "met"]
+
+
+def server_promises(figures: dict) -> list[Judged]:
+    """Of one size; bars and figures are ratios."""
     large, found = figures["records"] >= LARGE, []
     for label, metric, relation, at_small, at_large in BARS:
         bar = at_large if large else at_small
         if bar is None:
             continue
         seen = figures["results"][label][OURS][metric] / figures["results"][label][CHROMA][metric]
-        found.append((f"{label}: {METRICS[metric]}", relation, bar, seen, seen >= bar if relation == "≥" else seen <= bar))
+        found.append(judged(f"{label}: {METRICS[metric]}", relation, bar, seen))
     return found
 
 
-def absolute_promises(figures: dict) -> list[tuple[str, str, float, float, bool]]:
+def absolute_promises(figures: dict) -> list[Judged]:
     results = figures["results"]
     mixed, idle = results["mixed"][OURS], results["idle"][OURS]
     promised = [("one connection upserts: p99 of queries, ms", "≤", 2, mixed["p99_us"] / 1e3),
@@ -77,16 +97,12 @@ def absolute_promises(figures: dict) -> list[tuple[str, str, float, float, bool]
     filters = [label for label in results if label.startswith("filter ")]
     promised.append(("recall@10 under filters, the least", "≥", 0.95,
                      min(results[label][OURS]["recall"] for label in filters)))
-    return [(name, relation, bar, seen, seen >= bar if relation == "≥" else seen <= bar)
-            for name, relation, bar, seen in promised]
+    return [judged(*each) for each in promised]
 
 
 def one_size(figures: dict) -> list[str]:
     results = figures["results"]
-    promises = [[name, f"{relation} {ratio(bar)}", ratio(seen), "yes" if met else "**no**"]
-                for name, relation, bar, seen, met in server_promises(figures)]
-    promises += [[name, f"{relation} {number(bar)}", number(seen), "yes" if met else "**no**"]
-                 for name, relation, bar, seen, met in absolute_promises(figures)]
+    promises = promise_rows(server_promises(figures), ratio) + promise_rows(absolute_promises(figures))
     adds, queries = [], []
     for label, runs in results.items():
         if label.startswith("add "):
@@ -114,7 +130,7 @@ def one_size(figures: dict) -> list[str]:
             f"Local intrinsic dimension {figures['local_intrinsic_dimension']:.1f}, contrast {figures['contrast']:.2f};"
             f" documents of {figures['document_bytes']} bytes; medians of {figures['rounds']} interleaved rounds of up to"
             f" {figures['seconds']:g} s.", "",
-            *table(["against Chroma", "promise", "measured", "met"], promises),
+            *table(["against Chroma", *PROMISED], promises),
             *table(["acknowledged records/s (p50 / p99 ms per request)", *servers, "ratio"], adds),
             *table(["p50 / p99 µs (rate, server CPU in µs per query)", *servers, "p50"], queries),
             *table(["least effort for a recall", *servers], tuned), *table(["", *servers], rows)]
@@ -133,8 +149,7 @@ def servers(document: dict) -> list[str]:
             *(line for size in figures["sizes"] for line in one_size(size))]
 
 
-def snapshot_promises(figures: dict) -> list[tuple[str, str, float, float, bool]]:
-    """What is promised of these figures: name, "≥" or "≤", the promise, the figure, whether it is met."""
+def snapshot_promises(figures: dict) -> list[Judged]:
     speed = {name: run["bytes_per_second"] / 1e6 for name, run in figures["operations"].items()}
     worker = figures["worker"]
     slower = worker["p99_snapshot_ms"] / worker["p99_quiet_ms"] if worker["p99_quiet_ms"] else 0.0
@@ -152,14 +167,7 @@ def snapshot_promises(figures: dict) -> list[tuple[str, str, float, float, bool]
          ((64 << 20) + worker["new_bytes"]) / 1e6, worker["extra_disk_bytes"] / 1e6),
         ("memory of any operation: MiB", "≤", 64,
          max(run["memory_kib"] for run in figures["operations"].values()) / 1024)]
-    return [(name, relation, bar, seen, seen >= bar if relation == "≥" else seen <= bar)
-            for name, relation, bar, seen in promised]
-
-
-def snapshot_bars(figures: dict) -> list[str]:
-    return table(["a store of " + number(figures["bytes"] / 1e6) + " MB", "promise", "measured", "met"],
-                 [[name, f"{relation} {number(bar)}", number(seen), "yes" if met else "**no**"]
-                  for name, relation, bar, seen, met in snapshot_promises(figures)])
+    return [judged(*each) for each in promised]
 
 
 def snapshots(document: dict) -> list[str]:
@@ -172,7 +180,8 @@ def snapshots(document: dict) -> list[str]:
     return ["## Snapshots", "",
             f"{figures['records']:,} records of 384 dimensions with documents of 1 KiB; the repository is"
             " a folder on the same disk; the file is in the page cache. The worker writes single records"
-            " over the socket all the while.", "", *snapshot_bars(figures),
+            " over the socket all the while.", "",
+            *table([f"a store of {number(figures['bytes'] / 1e6)} MB", *PROMISED], promise_rows(snapshot_promises(figures))),
             *table(["operation", "s", "CPU s", "MB/s", "memory, MiB"], rows)]
 
 
@@ -196,8 +205,8 @@ ENGINE_BARS = [("hnswlib", "query 0.95", 2.5), ("hnswlib", "query 0.99", 2.5), (
                ("faiss", "query 0.99", 2), ("usearch", "query 0.95", 4), ("usearch", "query 0.99", 4)]
 
 
-def peer_promises(figures: dict) -> list[tuple[str, str, float, float, bool]]:
-    """Name, relation, the promised ratio, the ratio, whether it is met; of peers that ran."""
+def peer_promises(figures: dict) -> list[Judged]:
+    """Of peers that ran; bars and figures are ratios."""
     peers, found = figures["peers"], []
 
     def value(key: str, what: str, metric: str) -> float | None:
@@ -206,14 +215,12 @@ def peer_promises(figures: dict) -> list[tuple[str, str, float, float, bool]]:
     for key, what, metric, relation, bar in PEER_BARS:
         ours, theirs = value("pannierd", what, metric), value(key, what, metric)
         if ours and theirs:
-            seen = ours / theirs
-            found.append((f"{key}: {what}", relation, bar, seen, seen >= bar if relation == "≥" else seen <= bar))
+            found.append(judged(f"{key}: {what}", relation, bar, ours / theirs))
     for key, what, bar in ENGINE_BARS:
         ours = [run[what]["cpu_us"] for run in figures.get("engine", []) if what in run]
         theirs = value(key, what, "cpu_us")
         if ours and theirs:
-            seen = theirs / sorted(ours)[len(ours) // 2]
-            found.append((f"index alone, {key}: {what}", "≥", bar, seen, seen >= bar))
+            found.append(judged(f"index alone, {key}: {what}", "≥", bar, theirs / sorted(ours)[len(ours) // 2]))
     return found
 
 
@@ -227,14 +234,16 @@ def engine_rows(figures: dict) -> list[str]:
             *table(["for a recall of", "least effort", "µs per query", "vectors per second while it is built"], rows)]
 
 
+def run_peers():
+    """That module, which asks for this one."""
+    sys.path.insert(0, str(Path(__file__).parent / "peers"))
+    return importlib.import_module("run_peers")
+
+
 def beside_peers(document: dict) -> list[str]:
     figures = document.get("peers")
     if not figures:
         return []
-    sys.path.insert(0, str(Path(__file__).parent / "peers"))
-    from run_peers import table as table_of_peers
-    promises = [[name, f"{relation} {ratio(bar)}", ratio(seen), "yes" if met else "**no**"]
-                for name, relation, bar, seen, met in peer_promises(figures)]
     return ["## Beside other stores and libraries", "",
             f"{figures['records']:,} of the same records, added one at a time, then by"
             " 100, then by 1,000; the ten nearest with documents and metadata where there are any, at the"
@@ -243,7 +252,8 @@ def beside_peers(document: dict) -> list[str]:
             " has no answer to write.", "",
             "![queries per second at a recall of .95](benchmarks/queries.svg)", "",
             "![records added one at a time](benchmarks/adds.svg)", "",
-            *table(["against", "promise", "measured", "met"], promises), *table_of_peers(figures), *engine_rows(figures)]
+            *table(["against", *PROMISED], promise_rows(peer_promises(figures), ratio)), *run_peers().table(figures),
+            *engine_rows(figures)]
 
 
 def charts(document: dict) -> dict[str, str]:
@@ -251,16 +261,13 @@ def charts(document: dict) -> dict[str, str]:
     figures = document.get("peers")
     if not figures:
         return {}
-    sys.path.insert(0, str(Path(__file__).parent / "peers"))
-    from run_peers import peer_class
-    ran = {peer_class(key).name: found for key, found in figures["peers"].items() if "failed" not in found}
-    queries = [(name, found["query 0.95"]["per_second"]) for name, found in ran.items() if "query 0.95" in found]
-    adds = [(name, found["add 1"]) for key, found in figures["peers"].items()
-            for name in [peer_class(key).name] if "add 1" in found and peer_class(key).documents]
-    return {"queries.svg": plot.bars("Queries per second at a recall of .95", sorted(queries, key=lambda each: -each[1]),
-                                     "one connection or thread", "pannierd"),
-            "adds.svg": plot.bars("Records per second, added one at a time", sorted(adds, key=lambda each: -each[1]),
-                                  "LanceDB and zvec do not sync", "pannierd")}
+    ran = [(run_peers().peer_class(key), found) for key, found in figures["peers"].items() if "failed" not in found]
+    queries = [(peer.name, found["query 0.95"]["per_second"]) for peer, found in ran if "query 0.95" in found]
+    adds = [(peer.name, found["add 1"]) for peer, found in ran if peer.documents]
+    return {"queries.svg": plot.bars("Queries per second at a recall of .95", queries, "one connection or thread",
+                                     "pannierd"),
+            "adds.svg": plot.bars("Records per second, added one at a time", adds, "LanceDB and zvec do not sync",
+                                  "pannierd")}
 
 
 def fleet(document: dict) -> list[str]:
@@ -272,8 +279,7 @@ def fleet(document: dict) -> list[str]:
                 ("first query of a sleeping store, p99: ms", "≤", 5, figures["first_query_p99_ms"]),
                 (f"{figures['many']:,} stores asked by Zipf's law, as a share of the rate of one store", "≥", 0.5,
                  figures["zipf_per_second"] / figures["one_per_second"])]
-    bars = [[name, f"{relation} {number(bar)}", number(seen), "yes" if (seen >= bar if relation == "≥" else seen <= bar)
-             else "**no**"] for name, relation, bar, seen in promised]
+    bars = promise_rows([judged(*each) for each in promised])
     rows = [["resident memory with as many open as may be, MiB", number(figures["rss_open_mib"])],
             ["open files then", number(figures["descriptors_open"])],
             ["first query of a sleeping store, median: ms", number(figures["first_query_p50_ms"])],
@@ -282,7 +288,7 @@ def fleet(document: dict) -> list[str]:
             [f"resident memory then, with a budget of {figures['budget_mib']} MiB: MiB", number(figures["zipf_rss_mib"])]]
     return ["## Many small stores", "",
             f"{figures['stores']:,} stores of {figures['records']} records, one client in Python.", "",
-            *table(["", "promise", "measured", "met"], bars), *table(["", "measured"], rows)]
+            *table(["", *PROMISED], bars), *table(["", "measured"], rows)]
 
 
 def growth(document: dict) -> list[str]:
@@ -294,20 +300,18 @@ def growth(document: dict) -> list[str]:
              f"{number(each['p50_us'])} / {number(each['p99_us'])}", number(each["cpu_us"]), number(each["rss_mib"]),
              number(each["disk_mib"]), number(each["rss_mib"] * 2**20 / each["records"]), number(each["open_ms"])]
             for each in figures["sizes"]]
-    bars = []
+    promises: list[Judged] = []
     if 10_000 in sizes and 500_000 in sizes:
         small, large = sizes[10_000], sizes[500_000]
-        for name, relation, bar, seen in (
-                ("ingest rate at 500,000 records, of that at 10,000", "≥", 0.8,
-                 large["adds_per_second"] / small["adds_per_second"]),
-                ("p50 of queries at 500,000 records, of that at 10,000", "≤", 3, large["p50_us"] / small["p50_us"])):
-            met = seen >= bar if relation == "≥" else seen <= bar
-            bars.append([name, f"{relation} {number(bar)}", number(seen), "yes" if met else "**no**"])
+        promises = [judged("ingest rate at 500,000 records, of that at 10,000", "≥", 0.8,
+                           large["adds_per_second"] / small["adds_per_second"]),
+                    judged("p50 of queries at 500,000 records, of that at 10,000", "≤", 3,
+                           large["p50_us"] / small["p50_us"])]
     return ["## Growth", "",
             "Generated records of 384 dimensions with documents of 1 KiB (local intrinsic dimension about 20), in one"
             " collection of default parameters, added by 1,000. Opening is from a stopped daemon to its first answer,"
             " with the start of the client's process.", "",
-            *(table(["", "promise", "measured", "met"], bars) if bars else []),
+            *(table(["", *PROMISED], promise_rows(promises)) if promises else []),
             *table(["records", "adds/s", "graph caught up after, s", "query p50 / p99, µs", "CPU, µs", "memory, MiB",
                     "disk, MiB", "bytes of memory per record", "open, ms"], rows),
             "One daemon serves what one pod's memory and disk hold. Beyond that, stores are spread: each worker pod has a"
@@ -316,8 +320,7 @@ def growth(document: dict) -> list[str]:
             " elsewhere. A single collection that outgrows a machine is not divided.", ""]
 
 
-def operator_promises(figures: dict) -> list[tuple[str, str, float, float, bool]]:
-    """What is promised of these figures: name, "≥" or "≤", the promise, the figure, whether it is met."""
+def operator_promises(figures: dict) -> list[Judged]:
     unfinished = figures["storm_snapshots"] - figures["storm_completed"]
     promised = [
         ("memory with one VectorStore, a repository in S3 and a snapshot: MiB", 20,
@@ -331,15 +334,14 @@ def operator_promises(figures: dict) -> list[tuple[str, str, float, float, bool]
         ("calls of the API for a snapshot of the storm", 12, figures["storm_calls_per_snapshot"]),
         ("snapshots of the storm that were not completed", 0, unfinished),
         ("from the due minute to the end of the last snapshot: s", 600, figures["storm_finished_seconds"])]
-    return [(name, "≤", bar, seen, seen <= bar) for name, bar, seen in promised]
+    return [judged(name, "≤", bar, seen) for name, bar, seen in promised]
 
 
 def operator(document: dict) -> list[str]:
     figures = document.get("operator")
     if not figures:
         return []
-    bars = [[name, f"{relation} {bar:,}", number(seen) if seen else "0", "yes" if met else "**no**"]
-            for name, relation, bar, seen, met in operator_promises(figures)]
+    bars = promise_rows(operator_promises(figures))
     rows = [["CPU when idle, % of a core", number(figures["idle_cpu_percent"])],
             ["CPU with all objects at rest, % of a core", number(figures["rest_cpu_percent"])],
             ["calls of the API at rest, per second", number(figures["rest_calls_per_second"])],
@@ -356,7 +358,7 @@ def operator(document: dict) -> list[str]:
             " pod leads to one of them, and each VectorStore has a store of its own there. In the storm"
             f" {figures['storm_snapshots']:,} schedules are due in the same minute, with jitterSeconds of 50."
             f" At commit {figures['commit']}, {figures['date']}, load {figures['load_before']} before the run.", "",
-            *table(["the operator", "promise", "measured", "met"], bars), *table(["", "measured"], rows)]
+            *table(["the operator", *PROMISED], bars), *table(["", "measured"], rows)]
 
 
 def origin(name: str, document: dict) -> str:

@@ -10,22 +10,21 @@ from __future__ import annotations
 import contextlib
 import json
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chroma"))
 import launcher  # noqa: E402
+import load_generator  # noqa: E402
 import numpy  # noqa: E402
 import processes  # noqa: E402
-from dataset import K, Data  # noqa: E402
+from api_client import COLLECTIONS, ApiClient  # noqa: E402
+from dataset import EFFORTS, K, Data  # noqa: E402
 
 OURS, CHROMA = "pannierd, socket", "Chroma, TCP"
 SERVERS = {OURS: ("pannierd", "socket"), CHROMA: ("chroma", "tcp")}
-COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 RECALLS = (0.95, 0.99)
-EFFORTS = (10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 IDLE_CONNECTIONS = 2_000
 
 ADDS = {
@@ -60,27 +59,19 @@ class Bench:
         self.servers: dict[str, launcher.Server] = {}
 
     def run(self, name: str, scenario: str, *arguments: str) -> dict:
-        server = self.servers[name]
-        address = f"unix:{server.socket_path}" if server.socket_path else f"http://{server.host}:{server.port}"
-        command = [str(self.program), scenario, *arguments, "--texts", str(self.data.folder),
-                   "--records", str(len(self.data.vectors)), "--address", address, "--pid", str(server.process.pid)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            sys.exit(f"error: {scenario} on {name}: {done.stderr.strip()}\n{server.tail()}")
-        result = json.loads(done.stdout)
-        if result.get("refused"):
-            sys.exit(f"error: {name} refused {result['refused']} requests of {scenario} {arguments}")
-        return result
+        return load_generator.run(self.program, self.servers[name], scenario, *arguments, "--texts",
+                                  str(self.data.folder), "--records", str(len(self.data.vectors)))
 
     def rounds(self, label: str, count: int, scenario: str, *arguments: str) -> dict:
-        """Every server's results, one per round: {server: [result]}."""
+        """The medians of every server's results."""
         results: dict[str, list[dict]] = {name: [] for name in self.servers}
         for number in range(count):
             order = list(self.servers)
             for name in order[number % len(order):] + order[:number % len(order)]:
                 results[name].append(self.run(name, scenario, *arguments))
-        say(f"{label:26}" + "   ".join(f"{name}: {brief(runs)}" for name, runs in results.items()))
-        return {name: median_of(runs) for name, runs in results.items()}
+        medians = {name: median_of(runs) for name, runs in results.items()}
+        say(f"{label:26}" + "   ".join(f"{name}: {brief(run)}" for name, run in medians.items()))
+        return medians
 
 
 def median_of(runs: list[dict]) -> dict:
@@ -91,8 +82,7 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def brief(runs: list[dict]) -> str:
-    run = median_of(runs)
+def brief(run: dict) -> str:
     for key, form in (("records_per_second", "{records_per_second:,.0f} records/s"),
                       ("upserts_per_second", "p99 {p99_us:,.0f} us at {upserts_per_second:,.0f} upserts/s"),
                       ("p50_us", "p50 {p50_us:,.0f} p99 {p99_us:,.0f} us, {requests_per_second:,.0f}/s, CPU "
@@ -104,28 +94,20 @@ def brief(runs: list[dict]) -> str:
     return ""
 
 
-class Client:
-    """One connection for what is not timed by the load generator."""
+class Client(ApiClient):
+    """Of the collection that the load generator fills."""
 
     def __init__(self, server: launcher.Server):
-        self.connection = server.connection(timeout=600)
+        super().__init__(server)
         self.path = f"{COLLECTIONS}/{json.loads(self.call('GET', COLLECTIONS + '/bench'))['id']}"
-
-    def call(self, method: str, path: str, body=None) -> bytes:
-        self.connection.request(method, path, json.dumps(body) if body is not None else None,
-                                {"Content-Type": "application/json"})
-        answer = self.connection.getresponse()
-        content = answer.read()
-        if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {content[:300]!r}")
-        return content
 
     def use(self, effort: int) -> None:
         self.call("PUT", self.path, {"new_configuration": {"hnsw": {"ef_search": effort}}})
 
     def query(self, vector: numpy.ndarray, **extra) -> list[int]:
         body = {"query_embeddings": [vector.tolist()], "n_results": K, "include": ["documents"], **extra}
-        return [int(each.removeprefix("record-")) for each in json.loads(self.call("POST", self.path + "/query", body))["ids"][0]]
+        answer = json.loads(self.call("POST", self.path + "/query", body))
+        return [int(each.removeprefix("record-")) for each in answer["ids"][0]]
 
     def recall(self, data: Data, nearest: list[set[int]], **extra) -> float:
         hits = sum(len(best & set(self.query(query, **extra))) for query, best in zip(data.queries, nearest))
@@ -149,8 +131,7 @@ def tune(bench: Bench, clients: dict[str, Client], nearest: list[set[int]], want
 
 def resources(bench: Bench) -> dict:
     return {name: {"rss_mib": processes.memory_kib(server.process.pid) / 1024,
-                   "disk_mib": sum(path.stat().st_blocks * 512 for path in server.home.rglob("*")
-                                   if path.is_file()) / 2**20}
+                   "disk_mib": processes.disk_mib(server.home)}
             for name, server in bench.servers.items()}
 
 
@@ -218,10 +199,3 @@ def measure(program: Path, records: int | None, rounds: int, seconds: float) -> 
     return {"records": len(data.vectors), "rounds": rounds, "seconds": seconds, **data.difficulty(),
             "document_bytes": round(statistics.mean(len(each.encode()) for each in data.documents)),
             "results": results}
-
-
-if __name__ == "__main__":
-    program = Path(__file__).resolve().parents[2] / "build" / "bin" / "pannier_bench"
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    document = measure(program, size, rounds=int(sys.argv[2]) if len(sys.argv) > 2 else 1, seconds=2)
-    print(json.dumps(document, indent=1))

@@ -17,9 +17,7 @@ from pathlib import Path
 
 import numpy
 import processes
-from dataset import Data
-
-K = 10
+from dataset import EFFORTS, K, Data
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,7 @@ class Peer:
     without = ""  # what it does not do, for readers of the table
     filters = False
     documents = False
-    efforts = (10, 12, 16, 20, 24, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512)  # ef_search or what is like it
-    data: Data  # what it is filled with
+    efforts: tuple[int, ...] = EFFORTS
     resident_before = 0.0  # MiB of this process before it was opened
 
     def open(self, folder: Path, sample: numpy.ndarray, records: int) -> None:
@@ -82,7 +79,7 @@ class Peer:
         return processes.memory_kib(os.getpid()) / 1024 - self.resident_before
 
     def disk_mib(self, folder: Path) -> float:
-        return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file()) / 2**20
+        return processes.disk_mib(folder)
 
     def close(self) -> None:
         pass
@@ -97,11 +94,11 @@ class Session:
         self.vectors, self.queries = self.data.vectors, self.data.queries
         self.uniform = self.data.column("uniform")
         self.truths: dict[int | None, list[set[int]]] = {}
-        peer.data = self.data
         peer.resident_before = processes.memory_kib(os.getpid()) / 1024
 
     def records(self, begin: int, end: int) -> list[Record]:
-        return [Record(n, self.vectors[n], self.data.documents[n], int(self.uniform[n]), self.data.metadatas[n]["section"])
+        data = self.data
+        return [Record(n, data.vectors[n], data.documents[n], int(self.uniform[n]), data.metadatas[n]["section"])
                 for n in range(begin, end)]
 
     def open(self) -> dict:

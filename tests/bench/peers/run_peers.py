@@ -127,19 +127,19 @@ def measure(runners: list[Runner], options) -> dict:
 
 def engine_alone(records: int) -> dict:
     """pannierd's index as a program of its own (engine.cc), at the least effort for each recall."""
-    from dataset import Data
+    from dataset import EFFORTS, Data
     data = Data(records)
-    efforts = [str(effort) for effort in (10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192)]
     done = subprocess.run([str(ENGINE), "--texts", str(data.folder), "--records", str(len(data.vectors)),
-                           "--queries", "200", "--rounds", "9", "--efforts", *efforts],
+                           "--queries", "200", "--rounds", "9", "--efforts", *map(str, EFFORTS)],
                           check=True, capture_output=True, text=True)
     measured = json.loads(done.stdout)
     found = {"build_per_second": measured["build_per_second"], "bytes": measured["bytes"]}
     for recall in RECALLS:
         enough = [each for each in measured["efforts"] if each["recall"] >= recall]
         if enough:
-            found[f"query {recall}"] = {"cpu_us": enough[0]["us_per_query"], "per_second": 1e6 / enough[0]["us_per_query"],
-                                        "effort": enough[0]["effort"], "recall": enough[0]["recall"]}
+            least = enough[0]
+            found[f"query {recall}"] = {"cpu_us": least["us_per_query"], "per_second": 1e6 / least["us_per_query"],
+                                        "effort": least["effort"], "recall": least["recall"]}
     return found
 
 

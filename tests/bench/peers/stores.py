@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy
 import processes
+from api_client import COLLECTIONS, ApiClient
 from peer import K, Peer, Record
 
 M = 16
@@ -22,24 +23,14 @@ class Served(Peer):
 
     filters = documents = True
     kind = transport = ""
-    COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 
     def open(self, folder: Path, sample: numpy.ndarray, records: int) -> None:
         sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "chroma"))
         import launcher
         self.server = launcher.start(self.kind, self.transport)
-        self.connection = self.server.connection(timeout=600)
-        made = self.call("POST", self.COLLECTIONS, {"name": "bench", "configuration": {"hnsw": {"space": "cosine"}}})
-        self.path = f"{self.COLLECTIONS}/{json.loads(made)['id']}"
-
-    def call(self, method: str, path: str, body) -> bytes:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.connection.request(method, path, content, {"Content-Type": "application/json"})
-        answer = self.connection.getresponse()
-        text = answer.read()
-        if answer.status >= 300:
-            raise RuntimeError(f"{self.kind}: {answer.status} {text[:300]!r}")
-        return text
+        self.client = ApiClient(self.server)
+        made = self.client.call("POST", COLLECTIONS, {"name": "bench", "configuration": {"hnsw": {"space": "cosine"}}})
+        self.path = f"{COLLECTIONS}/{json.loads(made)['id']}"
 
     def pack(self, records: list[Record]):
         return json.dumps({
@@ -49,7 +40,7 @@ class Served(Peer):
             "metadatas": [{"uniform": record.uniform, "word": record.word} for record in records]}).encode()
 
     def add(self, packed) -> None:
-        self.call("POST", self.path + "/add", packed)
+        self.client.call("POST", self.path + "/add", packed)
 
     def settle(self) -> None:
         """Until its processor time stands still for a second."""
@@ -60,7 +51,7 @@ class Served(Peer):
             quiet, last = (quiet + 1 if now - last < 0.005 else 0), now
 
     def search(self, effort: int) -> None:
-        self.call("PUT", self.path, {"new_configuration": {"hnsw": {"ef_search": effort}}})
+        self.client.call("PUT", self.path, {"new_configuration": {"hnsw": {"ef_search": effort}}})
 
     def prepare(self, query: numpy.ndarray, below: int | None):
         body = {"query_embeddings": [query.tolist()], "n_results": K,
@@ -73,7 +64,7 @@ class Served(Peer):
 
     def query(self, prepared) -> bytes:
         """The answer's body. By the bare socket: http.client costs more than the answer."""
-        connection = self.connection.sock
+        connection = self.client.connection.sock
         connection.sendall(prepared)
         received = connection.recv(1 << 17)
         while (end := received.find(b"\r\n\r\n")) < 0:

@@ -105,6 +105,16 @@ std::string Content(const std::string& path) {
   return file::ReadFile(file::RealFileSystem(), path, 1 << 30).value();
 }
 
+// "id<first>" and so on, with vectors and nothing else.
+std::vector<Record> RandomRecords(Random& random, uint32_t first, uint32_t count,
+                                  uint32_t dimension) {
+  std::vector<Record> records;
+  for (uint32_t n = first; n < first + count; ++n) {
+    records.push_back({"id" + std::to_string(n), random.Vector(dimension), {}, {}, {}});
+  }
+  return records;
+}
+
 TEST_CASE("saved index: answers as the index that was saved, with floats on disk and in memory",
           "[daemon][store][index]") {
   const auto space = GENERATE(model::Space::kL2, model::Space::kCosine, model::Space::kIp);
@@ -285,10 +295,7 @@ TEST_CASE("saved index: closing all stores leaves one of the last commit",
   options.graph_threshold = 200;
   Scratch scratch(options);
   Random random(11);
-  std::vector<Record> records;
-  for (int n = 0; n < 600; ++n) {
-    records.push_back({"id" + std::to_string(n), random.Vector(16), {}, {}, {}});
-  }
+  const std::vector<Record> records = RandomRecords(random, 0, 600, 16);
   Uuid id;
   {
     const StoreRef store = scratch.Default();
@@ -311,10 +318,7 @@ TEST_CASE(
   options.graph_threshold = 200;
   Scratch scratch(options);
   Random random(9);
-  std::vector<Record> records;
-  for (int n = 0; n < 600; ++n) {
-    records.push_back({"id" + std::to_string(n), random.Vector(16), {}, {}, {}});
-  }
+  const std::vector<Record> records = RandomRecords(random, 0, 600, 16);
   const std::vector<float> query = random.Vector(16);
   Uuid id;
   std::vector<Found> before;
@@ -355,11 +359,7 @@ TEST_CASE("scratch file: vectors that it does not give back as they were are loa
   const Uuid id = store->CreateCollection(Collection("c"), Patient()).value()->id;
   Random random(10);
   for (uint32_t n = 0; n < kMany; n += 100) {
-    std::vector<Record> records;
-    for (uint32_t i = n; i < n + 100; ++i) {
-      records.push_back({"id" + std::to_string(i), random.Vector(kWide), {}, {}, {}});
-    }
-    Write(*store, id, model::WriteKind::kAdd, records).value();
+    Write(*store, id, model::WriteKind::kAdd, RandomRecords(random, n, 100, kWide)).value();
   }
   const std::vector<float> query = random.Vector(kWide);
   const std::vector<Found> before = Query(*store, id, query, 10).value();
