@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy
 import processes
-from api_client import COLLECTIONS, ApiClient
+from api_client import COLLECTIONS, ApiClient, request
 from peer import K, Peer, Record
 
 M = 16
@@ -33,14 +33,14 @@ class Served(Peer):
         self.path = f"{COLLECTIONS}/{json.loads(made)['id']}"
 
     def pack(self, records: list[Record]):
-        return json.dumps({
+        return request("POST", self.path + "/add", {
             "ids": [str(record.number) for record in records],
             "embeddings": [base64.b64encode(record.vector.tobytes()).decode() for record in records],
             "documents": [record.document for record in records],
-            "metadatas": [{"uniform": record.uniform, "word": record.word} for record in records]}).encode()
+            "metadatas": [{"uniform": record.uniform, "word": record.word} for record in records]})
 
     def add(self, packed) -> None:
-        self.client.call("POST", self.path + "/add", packed)
+        self.client.exchange(packed)
 
     def settle(self) -> None:
         """Until its processor time stands still for a second."""
@@ -58,24 +58,11 @@ class Served(Peer):
                 "include": ["documents", "metadatas", "distances"]}
         if below is not None:
             body["where"] = {"uniform": {"$lt": below}}
-        content = json.dumps(body).encode()
-        return (f"POST {self.path}/query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                f"Content-Length: {len(content)}\r\n\r\n").encode() + content
+        return request("POST", self.path + "/query", body)
 
     def query(self, prepared) -> bytes:
-        """The answer's body. By the bare socket: http.client costs more than the answer."""
-        connection = self.client.connection.sock
-        connection.sendall(prepared)
-        received = connection.recv(1 << 17)
-        while (end := received.find(b"\r\n\r\n")) < 0:
-            received += connection.recv(1 << 17)
-        head, body = received[:end].lower(), received[end + 4:]
-        if not head.startswith(b"http/1.1 200"):
-            raise RuntimeError(f"{self.kind}: {received[:300]!r}")
-        size = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
-        while len(body) < size:
-            body += connection.recv(1 << 17)
-        return body
+        """The answer's body."""
+        return self.client.exchange(prepared)
 
     def numbers(self, answer) -> list[int]:
         return [int(each) for each in json.loads(answer)["ids"][0]]
