@@ -1,11 +1,17 @@
-// The index alone, on one thread, with vectors and queries from files: build rate, and recall and
-// time per query at each effort, as one JSON object. For the comparison with other libraries;
-// nothing here is durable, and there are neither documents nor filters.
+// The index alone, on one thread, with vectors and queries from files: build rate, recall and time
+// per query at each effort, and what a second core adds, as one JSON object. For the comparison
+// with other libraries; nothing here is durable, and there are neither documents nor filters.
+#include <pthread.h>
+#include <sched.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <thread>
 #include <vector>
 
 #include "daemon/index/vector_index.h"
@@ -17,6 +23,17 @@ namespace pannier::bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::milliseconds kTurn(500);
+constexpr uint32_t kUsualEffort = 32;
+
+void PinTo(unsigned core) {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  CPU_SET(core, &cores);
+  // Where that is not allowed, threads are where the scheduler puts them.
+  [[maybe_unused]] const int refused = pthread_setaffinity_np(pthread_self(), sizeof cores, &cores);
+}
 
 struct Settings {
   std::string texts;
@@ -48,7 +65,8 @@ class Engine {
             {"put_per_second", settings_.records / put_seconds_},
             {"build_per_second", settings_.records / seconds},
             {"bytes", index_.memory_bytes()},
-            {"efforts", std::move(efforts)}};
+            {"efforts", std::move(efforts)},
+            {"two_cores_over_one", TwoCoresOverOne()}};
   }
 
  private:
@@ -89,6 +107,35 @@ class Engine {
     return {{"effort", effort},
             {"recall", static_cast<double>(hits) / (count * settings_.k)},
             {"us_per_query", best / count * 1e6}};
+  }
+
+  // Queries that `threads` of them, each on a core of its own, answer in one turn.
+  uint64_t AnsweredBy(unsigned threads) const {
+    std::vector<uint64_t> answered(threads);
+    {
+      const auto until = std::chrono::steady_clock::now() + kTurn;
+      std::vector<std::jthread> running;
+      for (unsigned core = 0; core < threads; ++core) {
+        running.emplace_back([this, core, until, &count = answered[core]] {
+          PinTo(core);
+          for (; std::chrono::steady_clock::now() < until; ++count) {
+            Search(queries_[(core + count) % queries_.size()], kUsualEffort, index::Plan::kGraph);
+          }
+        });
+      }
+    }
+    return std::accumulate(answered.begin(), answered.end(), uint64_t{0});
+  }
+
+  // The median of turns that alternate.
+  double TwoCoresOverOne() const {
+    std::vector<double> ratios;
+    for (int round = 0; round < settings_.rounds; ++round) {
+      const auto one = static_cast<double>(AnsweredBy(1));
+      ratios.push_back(static_cast<double>(AnsweredBy(2)) / one);
+    }
+    std::sort(ratios.begin(), ratios.end());
+    return ratios[ratios.size() / 2];
   }
 
   const Settings& settings_;

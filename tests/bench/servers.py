@@ -192,9 +192,9 @@ def measure(program: Path, records: int | None, rounds: int, seconds: float) -> 
         results["fill"] = bench.rounds("fill", 1, "fill", "--batch", "1000")
         clients = {name: Client(server) for name, server in bench.servers.items()}
         results.update(queries(bench, clients, timed))
-        results["full"] = resources(bench)
         results["idle"] = bench.rounds("idle connections", 1, "idle", "--connections", str(IDLE_CONNECTIONS),
                                        "--seconds", "5")
+        results["full"] = resources(bench)  # nobody has written for seconds by now
         results["cold"] = cold(bench, rounds)
     return {"records": len(data.vectors), "rounds": rounds, "seconds": seconds, **data.difficulty(),
             "document_bytes": round(statistics.mean(len(each.encode()) for each in data.documents)),

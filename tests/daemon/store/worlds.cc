@@ -152,6 +152,7 @@ Status Disk::TryStart() {
   stores_.reset();
   stores_ = TRY(
       Stores::Open((files_->root() / "data").string(), options_, *files_, SystemClock(), nullptr));
+  evicted_ = stores_->stats().evicted_total;
   return {};
 }
 
@@ -213,6 +214,7 @@ void Disk::Step() {
     worlds_ = After(worlds_, operation, result);
     visible_ = After(visible_, operation, result);
     REQUIRE_FALSE(worlds_.empty());
+    NoteEvictions();
     REQUIRE_FALSE(visible_.empty());
     if (operation.kind == Operation::Kind::kClose) visible_ = worlds_;
     return;
@@ -221,12 +223,19 @@ void Disk::Step() {
   REQUIRE((result.Is(Errc::kUnavailable) || result.Is(Errc::kStorageFull)));
   worlds_ = AfterOrNot(worlds_, operation);
   // A database loses its name before its files; when these cannot be removed it is gone all the
-  // same. And a store that is closed and opened again takes in what the disk holds of a commit that
-  // failed.
-  const bool comes_back = options_.open_max == 1;
-  if (operation.kind == Operation::Kind::kDeleteDatabase || comes_back) {
+  // same.
+  if (operation.kind == Operation::Kind::kDeleteDatabase) {
     visible_ = AfterOrNot(visible_, operation);
   }
+  NoteEvictions();
+}
+
+// A store that is closed and opened again takes in what the disk holds of a commit that failed. One
+// is closed to make room, and where another could not be opened.
+void Disk::NoteEvictions() {
+  const uint64_t evicted = stores_->stats().evicted_total;
+  if (evicted != evicted_) visible_ = worlds_;
+  evicted_ = evicted;
 }
 
 World Disk::Look() {
@@ -274,6 +283,7 @@ void Disk::Check() {
 
 void Disk::CheckWithoutReopening() {
   World seen = Look();
+  NoteEvictions();
   CompareTo(seen, visible_);
   visible_ = {std::move(seen)};
 }

@@ -73,6 +73,7 @@ class Disk {
  private:
   Operation Any();
   World Look();
+  void NoteEvictions();
   void CompareTo(const World& seen, std::vector<World>& worlds);
 
   std::unique_ptr<test::FaultyFileSystem> files_;
@@ -83,6 +84,7 @@ class Disk {
   std::unique_ptr<Stores> stores_;
   std::vector<World> worlds_;   // that the disk may be in
   std::vector<World> visible_;  // that the running process may show
+  uint64_t evicted_ = 0;        // stores, as far as `visible_` knows
 };
 
 }  // namespace pannier::store
