@@ -76,6 +76,7 @@ class VectorIndex::Impl {
   Status Load(Sequence at, ByteSource& source);
   bool WantsFloats() const;
   bool HasFloats() const { return has_floats_.load(std::memory_order_acquire); }
+  std::optional<uint64_t> SavableTail() const;
   bool IsBroken() const { return Pin()->rows->floats().broken(); }
 
  private:
@@ -84,6 +85,13 @@ class VectorIndex::Impl {
   }
   Result<SealedGraph> Seal(const VectorRows& rows, const SealedGraph* old,
                            std::stop_token stop) const;
+  // The graph that Save() can write, if there is one: its nodes are today's rows.
+  static const SealedGraph* SavableGraph(const View::Pinned& now) {
+    const SealedGraph* sealed = now.sealed.get();
+    const bool savable = sealed != nullptr && !sealed->renumbered &&
+                         sealed->graph->codes() == now.rows->codes() && sealed->covered > 0;
+    return savable ? sealed : nullptr;
+  }
 
   const Options options_;
   // That every loaded row which is alive has its floats; false from a Load() until a look finds so.
@@ -159,14 +167,15 @@ Status VectorIndex::Impl::Save(Sequence at, ByteSink& sink) const {
   const std::shared_ptr<View::Pinned> now = Pin();
   const VectorRows& rows = *now->rows;
   const std::optional<VersionedRows::Look> look = rows.versions().At(at);
-  const SealedGraph* sealed = now->sealed.get();
-  if (!look || sealed == nullptr || sealed->renumbered || sealed->valid_from > at ||
-      sealed->graph->codes() != rows.codes()) {
-    return Unavailable("save index: there is no graph of these rows");
+  const SealedGraph* sealed = SavableGraph(*now);
+  if (sealed != nullptr && sealed->valid_from > at) sealed = nullptr;
+  if (!look || (sealed == nullptr && look->live < options_.graph_threshold)) {
+    return Unavailable("save index: there is nothing worth it");
   }
   TRY(rows.Save(*look, sink));
-  TRY(sink.WriteArray(&sealed->covered, 1));
-  return sealed->graph->Save(sink);
+  const uint32_t covered = sealed != nullptr ? sealed->covered : 0;
+  TRY(sink.WriteArray(&covered, 1));
+  return sealed != nullptr ? sealed->graph->Save(sink) : Status();
 }
 
 Status VectorIndex::Impl::Load(Sequence at, ByteSource& source) {
@@ -176,6 +185,7 @@ Status VectorIndex::Impl::Load(Sequence at, ByteSource& source) {
   const uint32_t rows = writer_rows_->versions().Last().end;
   auto sealed = std::make_shared<SealedGraph>();
   TRY(source.ReadArray(&sealed->covered, 1));
+  if (sealed->covered == 0) return {};  // it was saved without a graph
   sealed->valid_from = at;
   sealed->graph = TRY(Graph::Load(options_.hnsw, writer_rows_->codes(), rows, source));
   if (sealed->covered > rows || sealed->covered < sealed->graph->size()) {
@@ -184,6 +194,16 @@ Status VectorIndex::Impl::Load(Sequence at, ByteSource& source) {
   MutexLock lock(mutex_);
   sealed_ = std::move(sealed);
   return {};
+}
+
+std::optional<uint64_t> VectorIndex::Impl::SavableTail() const {
+  const std::shared_ptr<View::Pinned> now = Pin();
+  const VersionedRows::Look look = now->rows->versions().Last();
+  if (const SealedGraph* sealed = SavableGraph(*now)) {
+    return look.end - std::min(look.end, sealed->covered);
+  }
+  if (look.live < options_.graph_threshold) return std::nullopt;
+  return look.end;
 }
 
 bool VectorIndex::Impl::WantsGraph() const {
@@ -265,11 +285,7 @@ bool VectorIndex::HasFloats() const { return impl_->HasFloats(); }
 
 bool VectorIndex::IsBroken() const { return impl_->IsBroken(); }
 
-bool VectorIndex::IsSavable() const {
-  const std::shared_ptr<View::Pinned> now = impl_->Pin();
-  return now->sealed != nullptr && !now->sealed->renumbered &&
-         now->sealed->graph->codes() == now->rows->codes();
-}
+std::optional<uint64_t> VectorIndex::SavableTail() const { return impl_->SavableTail(); }
 
 Status VectorIndex::Save(Sequence at, ByteSink& sink) const { return impl_->Save(at, sink); }
 

@@ -129,10 +129,12 @@ class VectorIndex {
   //   kUnavailable        stopped
   Status BuildGraph(std::stop_token stop);
 
-  // True when Save() is worth it: a graph of these rows serves.
-  bool IsSavable() const;
+  // When Save() is worth it: how many rows its graph would not cover. That is a graph of these rows
+  // serves, or they are so many that one will; nothing: neither.
+  std::optional<uint64_t> SavableTail() const;
   // What Load() needs to serve as this does at sequence `at`: codes, records, graph; no floats.
-  //   kUnavailable  there is no graph that could be saved, or `at` is not readable
+  // Without the graph where that is of the rows before a compaction: all are tail then.
+  //   kUnavailable  they are too few for a graph and have none, or `at` is not readable
   //   others        what `sink` failed with
   Status Save(Sequence at, ByteSink& sink) const;
   // A new index with one committed sequence, `at`. Its floats are on disk only until somebody fills

@@ -1,6 +1,7 @@
 #include "daemon/store/index_keeper.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -50,7 +51,9 @@ std::shared_ptr<index::VectorIndex> IndexKeeper::Load(const CollectionEntry& ent
   TableVectors vectors(table);
   if (loaded.ok() && (*loaded)->At(at)->IsOf(vectors)) {
     MutexLock lock(mutex_);
-    saved_[entry.info->id].at = at;
+    Saved& saved = saved_[entry.info->id];
+    saved.at = at;
+    saved.tail = (*loaded)->SavableTail().value_or(0);
     return *std::move(loaded);
   }
   LogInfo("a saved index is not used; it is built anew")
@@ -89,16 +92,20 @@ void IndexKeeper::SaveLast(const CollectionMap& collections, index::Sequence at,
 
 bool IndexKeeper::SaveIfStale(const CollectionEntry& entry, const index::VectorIndex& vectors,
                               index::Sequence at, SteadyTime now) {
-  if (!vectors.IsSavable()) return false;
+  const std::optional<uint64_t> tail = vectors.SavableTail();  // at most so many when it is saved
+  if (!tail) return false;
   const Uuid& id = entry.info->id;
   {
     MutexLock lock(mutex_);
     const Saved& saved = saved_[id];
-    if (saved.at == at || now < saved.again) return false;
+    if ((saved.at == at && *tail >= saved.tail) || now < saved.again) return false;
   }
   const Status done = Save(entry, at);
   MutexLock lock(mutex_);
-  if (done.ok()) saved_[id].at = at;
+  if (done.ok()) {
+    saved_[id].at = at;
+    saved_[id].tail = *tail;
+  }
   return true;
 }
 

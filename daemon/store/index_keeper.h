@@ -55,12 +55,13 @@ class IndexKeeper {
  private:
   struct Saved {
     index::Sequence at = 0;
-    SteadyTime again;  // not before
+    uint64_t tail = 0;  // rows that its graph did not cover
+    SteadyTime again;   // not before
   };
   static constexpr const char* kFolder = "index";
   std::string PathOf(const Uuid& id) const { return folder_ + "/" + id.ToString(); }
-  // Saves the entry's index if it is worth it, was not saved as of `at`, and is due at `now`. True
-  // when that was tried.
+  // Saves the entry's index if it is worth it, was not saved as of `at` or has a better graph
+  // since, and is due at `now`. True when that was tried.
   bool SaveIfStale(const CollectionEntry& entry, const index::VectorIndex& vectors,
                    index::Sequence at, SteadyTime now);
 

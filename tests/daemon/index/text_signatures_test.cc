@@ -88,6 +88,63 @@ TEST_CASE("signatures: no document that contains a text or matches a pattern is 
   }
 }
 
+// A pattern of up to `parts` parts in the dialect of Chroma's users, of what RandomText() has.
+std::string RandomPattern(Random& random, int parts) {
+  static const char* kParts[] = {"Otter",        "otter",       "stra",      "ße",       "mist",
+                                 "Kelvin",       "Ärger",       "[oO]",      "[tT]t",    "[a-e]",
+                                 "[^a-y]",       "[ſs]t",       "[ÄA]r",     "\\d",      "\\d{2,3}",
+                                 "[0-4]",        ".",           "\\w+",      "\\s",      "\\b",
+                                 "(?:er)",       "e?r*",        "a|of",      "\\x6ft",   "l{1,2}",
+                                 "\\p{Lu}",      "(of|mist) ?", "\\x{212A}", "(?i:OTT)", "(?-i:K)",
+                                 "[[:alpha:]]t", "\\."};
+  static const char* kHeads[] = {"", "", "(?i)", "^", "(?i)^", "(?s)", "\\b"};
+  std::string pattern = kHeads[random.Below(std::size(kHeads))];
+  const auto count = 1 + random.Below(static_cast<uint64_t>(parts));
+  for (uint64_t i = 0; i < count; ++i) {
+    std::string part = kParts[random.Below(std::size(kParts))];
+    if (random.OneIn(6)) part = "(?:" + part + ")" + "?*+"[random.Below(3)];
+    if (i > 0 && random.OneIn(8)) pattern += "|";
+    pattern += part;
+  }
+  return random.OneIn(8) ? pattern + "$" : pattern;
+}
+
+TEST_CASE("signatures: whatever the expression, no document that matches is missed",
+          "[daemon][index][text]") {
+  const uint64_t seed = TestSeed();
+  CAPTURE(seed);
+  Random random(seed);
+  std::vector<std::string> documents;
+  for (size_t i = 0; i < 1'100; ++i) documents.push_back(RandomText(random, i / 100));
+  const auto signatures = Sign(random, documents);
+  for (int i = 0; i < 400; ++i) {
+    const std::string pattern = RandomPattern(random, 4);
+    CAPTURE(pattern);
+    RequireNoneMissed(*signatures, TextMatcher::Regex(pattern).value(), documents);
+  }
+}
+
+TEST_CASE("signatures: of many alternatives of three letters each, few pass that do not match",
+          "[daemon][index][text]") {
+  Random random(11);
+  std::vector<std::string> documents;
+  for (int i = 0; i < 1'500; ++i) {
+    std::string& text = documents.emplace_back();
+    // Letters of ordinary words: in no document three of these follow one another by chance.
+    for (int word = 0; word < 40; ++word) {
+      for (int at = 0; at < 6; ++at) text += "abcdefghijklmnop"[random.Below(16)];
+      text += ' ';
+    }
+    if (i % 100 == 5) text += "xjb";
+  }
+  const auto signatures = Sign(random, documents);
+  RowBits may(signatures->covered());
+  signatures->FindMay(TextMatcher::Regex("[xq][jz][a-c]").value().Needles(), &may);
+  for (uint32_t row = 5; row < 1'500; row += 100) REQUIRE(may.Test(row));
+  // 15 match; two runs of three bytes share a key, and each document has about 200 of them.
+  REQUIRE(may.Count() < 30);
+}
+
 TEST_CASE("signatures: few documents pass by chance, and rows that were not read always do",
           "[daemon][index][text]") {
   Random random(7);

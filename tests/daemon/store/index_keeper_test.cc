@@ -289,6 +289,41 @@ TEST_CASE("saved index: a store that closes saves what is stale, until its time 
   REQUIRE_FALSE(std::filesystem::exists(world.path()));  // it is saved, as far as we know
 }
 
+// As after a compaction, whose graph is of rows that were: else each start would read all vectors
+// from the rows, until a daemon lived long enough for a graph.
+TEST_CASE("saved index: rows without a graph are saved when a store closes, and again with one",
+          "[daemon][store][index]") {
+  SavedWorld world;
+  CollectionMap map;
+  auto bare = std::make_shared<VectorIndex>(world.options);
+  const auto put = [&](const Row& row) -> Status {
+    bare->Put(2, row.number, row.vector);
+    return {};
+  };
+  REQUIRE(world.table.Scan(Columns::kVectorOnly, INT64_MAX, 0, put).ok());
+  bare->Commit(2);
+  world.entry.indexes->PublishVectors(bare);
+  map.Put(world.entry);
+  SteadyTime now = SystemClock().Steady();
+  world.keeper.SaveDue(map, 2, now);
+  REQUIRE_FALSE(std::filesystem::exists(world.path()));  // a graph is worth waiting for
+  world.keeper.SaveLast(map, 2, now + std::chrono::minutes(1));
+  const auto loaded = world.Load();
+  REQUIRE(loaded != nullptr);
+  REQUIRE(loaded->WantsGraph());
+  for (int i = 0; i < 50; ++i) {
+    const std::vector<float> query = world.random.Vector(kDimension);
+    REQUIRE(Same(world.Search(*bare, query), world.Search(*loaded, query)));
+  }
+  REQUIRE(loaded->BuildGraph({}).ok());
+  world.entry.indexes->PublishVectors(loaded);
+  world.keeper.SaveDue(map, 2, now + std::chrono::hours(1));
+  const auto better = world.Load();
+  REQUIRE(better != nullptr);
+  REQUIRE_FALSE(better->WantsGraph());
+  REQUIRE(better->tail_size() == 0);
+}
+
 TEST_CASE("saved index: closing all stores leaves one of the last commit",
           "[daemon][store][index]") {
   StoreOptions options;
