@@ -367,6 +367,7 @@ Result<std::unique_ptr<Stores>> Stores::Open(const std::string& data, StoreOptio
   std::unique_ptr<Catalog> catalog =
       TRY(Catalog::Open(directory.catalog_path(), options.sqlite_vfs, new_directory));
   TRY(files.SyncDirectory(data));
+  options.keep_log = true;
   auto impl = std::make_unique<Impl>(std::move(directory), std::move(catalog), std::move(options),
                                      files, clock, observer);
   TRY(impl->Start());
