@@ -1,6 +1,14 @@
 #include "daemon/store/catalog.h"
 
+#include <algorithm>
+
 namespace pannier::store {
+namespace {
+
+// So many stores share the sync of their intents; a start looks for the files of those left over.
+constexpr int kSparesMax = 16;
+
+}  // namespace
 
 Result<CatalogEntry> Catalog::ReadDatabase(const Statement& row) {
   const auto database = Uuid::Parse(row.Text(0));
@@ -68,6 +76,27 @@ Result<uint64_t> Catalog::Count() {
 Status Catalog::IntendStore(const Uuid& store) {
   MutexLock lock(file_->mutex);
   return file_->Change("INSERT INTO intents VALUES (?1)", {store.ToString()});
+}
+
+// A commit that fails may have left intents; nobody uses them.
+Status Catalog::IntendSpares() {
+  Transaction transaction = TRY(Transaction::Begin(file_->connection, Transaction::Kind::kWrite));
+  std::vector<Uuid> spares;
+  for (int i = 0; i < kSparesMax; ++i) {
+    spares.push_back(Uuid::Random());
+    TRY(file_->Change("INSERT INTO intents VALUES (?1)", {spares.back().ToString()}));
+  }
+  TRY(transaction.Commit());
+  spares_ = std::move(spares);
+  return {};
+}
+
+Result<Uuid> Catalog::IntendNewStore() {
+  MutexLock lock(file_->mutex);
+  if (spares_.empty()) TRY(IntendSpares());
+  const Uuid store = spares_.back();
+  spares_.pop_back();
+  return store;
 }
 
 Status Catalog::NoteHappened(const Uuid& operation) {
@@ -155,9 +184,13 @@ Status Catalog::Remove(const CatalogEntry& entry) {
   return transaction.Commit();
 }
 
-Status Catalog::ForgetIntent(const Uuid& store) {
+Status Catalog::ForgetIntents(const std::vector<Uuid>& stores) {
   MutexLock lock(file_->mutex);
-  return file_->Change("DELETE FROM intents WHERE store = ?1", {store.ToString()});
+  Transaction transaction = TRY(Transaction::Begin(file_->connection, Transaction::Kind::kWrite));
+  for (const Uuid& store : stores) {
+    TRY(file_->Change("DELETE FROM intents WHERE store = ?1", {store.ToString()}));
+  }
+  return transaction.Commit();
 }
 
 Result<std::vector<Uuid>> Catalog::Intents() {
@@ -167,7 +200,8 @@ Result<std::vector<Uuid>> Catalog::Intents() {
   while (TRY(list.Step())) {
     const auto store = Uuid::Parse(list.Text(0));
     if (!store) return Corruption("the catalog has a damaged intent");
-    intents.push_back(*store);
+    const bool waits = std::find(spares_.begin(), spares_.end(), *store) != spares_.end();
+    if (!waits) intents.push_back(*store);
   }
   return intents;
 }

@@ -81,6 +81,10 @@ class Catalog {
   // --- databases ---
   // Writes down that a store's files are about to be made.
   Status IntendStore(const Uuid& store);
+  // The same for a new store, whose id it gives out. Several are written down at a time; those that
+  // wait for their turn are none of Intents() until this process ends, when the next start finds
+  // that they have no files.
+  Result<Uuid> IntendNewStore();
   // The files are there: adds the row and drops the intent. kConflict when the name is taken.
   // `with_tenant` makes the tenant too, and `operation` (unless it is nil) has happened, all in the
   // same step.
@@ -97,7 +101,8 @@ class Catalog {
   // Removes the row and writes down that the files are to go.
   Status Remove(const CatalogEntry& entry);
   // The files are gone.
-  Status ForgetIntent(const Uuid& store);
+  Status ForgetIntent(const Uuid& store) { return ForgetIntents({store}); }
+  Status ForgetIntents(const std::vector<Uuid>& stores);  // all or none
   Result<std::vector<Uuid>> Intents();
   // Removes every tenant; and every database, whose files then are intents.
   Status Clear();
@@ -142,8 +147,10 @@ class Catalog {
   Status InsertDatabase(const CatalogEntry& entry, bool with_tenant) REQUIRES(file_->mutex);
   Status InsertQuarantine(const QuarantineRow& row) REQUIRES(file_->mutex);
   Status NoteHappened(const Uuid& operation) REQUIRES(file_->mutex);
+  Status IntendSpares() REQUIRES(file_->mutex);
 
   const std::unique_ptr<CatalogFile> file_;
+  std::vector<Uuid> spares_ GUARDED_BY(file_->mutex);  // intents that nobody uses yet
 };
 
 }  // namespace pannier::store

@@ -13,6 +13,7 @@
 
 #include "daemon/store/file_guard.h"
 #include "daemon/store/page_checksum.h"
+#include "daemon/store/wal_format.h"
 #include "lib/core/check.h"
 #include "lib/core/mutex.h"
 
@@ -42,6 +43,8 @@ struct CheckedFile {
   std::shared_ptr<FileGuard> guard;
   std::string path;
   std::vector<std::byte> page;  // one in work
+  bool keeps_log = false;       // of a database: its log stays, empty, when it is closed
+  bool is_new = false;          // a log that this handle made and has not synced yet
 
   sqlite3_file* below() { return reinterpret_cast<sqlite3_file*>(this + 1); }
   const sqlite3_io_methods& calls() { return *below()->pMethods; }
@@ -182,8 +185,19 @@ int TruncateLog(sqlite3_file* handle, sqlite3_int64 size) {
   return code;
 }
 
+// SQLite syncs the header before the first frame, lest frames of an older log be taken for the new
+// one's. In a file that has never held any there are none, and the commit's own sync does for both.
+bool IsHeaderOfNewLog(CheckedFile& self) {
+  if (!self.is_new) return false;
+  sqlite3_int64 size = 0;
+  const int code = self.calls().xFileSize(self.below(), &size);
+  return code == SQLITE_OK && static_cast<uint64_t>(size) <= kLogHeaderBytes;
+}
+
 int SyncLog(sqlite3_file* handle, int flags) {
   CheckedFile& self = Of(handle);
+  if (IsHeaderOfNewLog(self)) return SQLITE_OK;
+  self.is_new = false;
   LogGuard& log = self.guard->log();
   const Promised committed = log.BeforeSync();
   const int code = self.calls().xSync(self.below(), flags);
@@ -218,6 +232,12 @@ int CheckReservedLock(sqlite3_file* handle, int* out) {
   return Of(handle).calls().xCheckReservedLock(Of(handle).below(), out);
 }
 int FileControl(sqlite3_file* handle, int what, void* argument) {
+  if (what == SQLITE_FCNTL_PERSIST_WAL) {  // asks when it is below 0
+    int& wanted = *static_cast<int*>(argument);
+    if (wanted >= 0) Of(handle).keeps_log = wanted != 0;
+    wanted = Of(handle).keeps_log ? 1 : 0;
+    return SQLITE_OK;
+  }
   return Of(handle).calls().xFileControl(Of(handle).below(), what, argument);
 }
 int SectorSize(sqlite3_file* handle) { return Of(handle).calls().xSectorSize(Of(handle).below()); }
@@ -310,6 +330,8 @@ class Vfs {
   static Vfs& Of(sqlite3_vfs* vfs) { return *static_cast<Vfs*>(vfs->pAppData); }
   static int Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* handle, int flags, int* out);
   static int Delete(sqlite3_vfs* vfs, const char* path, int sync_folder);
+  int OpenBelow(const char* path, CheckedFile* file, int flags, int* out);
+  int OpenLog(const char* path, CheckedFile* file, int flags, int* out);
   void Fill();
 
   std::shared_ptr<FileGuard> GuardOf(const std::string& database) EXCLUDES(mutex_) {
@@ -329,6 +351,23 @@ class Vfs {
   std::map<std::string, std::weak_ptr<FileGuard>> guards_ GUARDED_BY(mutex_);  // by database
 };
 
+int Vfs::OpenBelow(const char* path, CheckedFile* file, int flags, int* out) {
+  file->below()->pMethods = nullptr;
+  return base_->xOpen(base_, path, file->below(), flags, out);
+}
+
+// As one that is there, if it is: SQLite syncs the folder of a log that it may have made.
+int Vfs::OpenLog(const char* path, CheckedFile* file, int flags, int* out) {
+  if ((flags & SQLITE_OPEN_CREATE) == 0) return OpenBelow(path, file, flags, out);
+  const int there = OpenBelow(path, file, flags & ~SQLITE_OPEN_CREATE, out);
+  if (there == SQLITE_OK) return there;
+  if (file->below()->pMethods != nullptr) file->calls().xClose(file->below());
+  int exists = 0;
+  const int looked = base_->xAccess(base_, path, SQLITE_ACCESS_READWRITE, &exists);
+  file->is_new = looked == SQLITE_OK && exists == 0;
+  return OpenBelow(path, file, flags, out);
+}
+
 int Vfs::Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* handle, int flags, int* out) {
   Vfs& self = Of(vfs);
   constexpr int kChecked = SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL;
@@ -339,8 +378,8 @@ int Vfs::Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* handle, int flag
   const bool is_log = (flags & SQLITE_OPEN_WAL) != 0;
   const std::string database = is_log ? DatabaseOfLog(path) : path;
   auto* file = new (handle) CheckedFile{{nullptr}, self.GuardOf(database), path, {}};
-  file->below()->pMethods = nullptr;
-  const int code = self.base_->xOpen(self.base_, path, file->below(), flags, out);
+  const int code =
+      is_log ? self.OpenLog(path, file, flags, out) : self.OpenBelow(path, file, flags, out);
   if (code == SQLITE_OK) {
     file->base.pMethods = is_log ? &kLogMethods : &kMainMethods;
     return SQLITE_OK;
@@ -411,11 +450,18 @@ Vfs* FindMade(const std::string& base) {
   return found != registry.made.end() ? found->second.get() : nullptr;
 }
 
+// SQLite's own for files that one process has open: locks once, and no file of shared memory.
+constexpr char kOwnVfs[] = "unix-excl";
+
+sqlite3_vfs* FindBase(const std::string& base) {
+  return sqlite3_vfs_find(base.empty() ? kOwnVfs : base.c_str());
+}
+
 }  // namespace
 
 Result<std::string> CheckedVfs(const std::string& base) {
   Registry& registry = TheRegistry();
-  sqlite3_vfs* found = sqlite3_vfs_find(base.empty() ? nullptr : base.c_str());
+  sqlite3_vfs* found = FindBase(base);
   if (found == nullptr) return InvalidArgument("there is no VFS named " + base);
   MutexLock lock(registry.mutex);
   std::unique_ptr<Vfs>& made = registry.made[base];
@@ -423,10 +469,8 @@ Result<std::string> CheckedVfs(const std::string& base) {
   // A new one below: it may have come after others that went (tests make many).
   made = std::make_unique<Vfs>(found, base);
   const std::string name = made->name();
-  std::erase_if(registry.made, [](const auto& entry) {
-    const char* below = entry.first.empty() ? nullptr : entry.first.c_str();
-    return sqlite3_vfs_find(below) != entry.second->base();
-  });
+  std::erase_if(registry.made,
+                [](const auto& entry) { return FindBase(entry.first) != entry.second->base(); });
   return name;
 }
 

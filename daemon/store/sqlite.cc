@@ -289,6 +289,12 @@ Result<bool> Connection::Checkpoint(bool truncate) {
   return frames == moved;
 }
 
+Status Connection::KeepLog() {
+  int keep = 1;
+  const int code = sqlite3_file_control(db_, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+  return code == SQLITE_OK ? Status() : FromSqlite(db_, code);
+}
+
 Status Connection::SyncFile() {
   sqlite3_file* file = nullptr;
   const int code = sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file);

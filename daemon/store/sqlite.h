@@ -97,6 +97,9 @@ class Connection {
   // Moves what can be moved of the write-ahead log into the file; `truncate` also empties the log.
   // False when a reader still uses a part of the log, so that not all of that could be done.
   Result<bool> Checkpoint(bool truncate);
+  // When the last connection closes, the log stays beside the file, emptied: who opens it next need
+  // not make it, and who has only read leaves all as it was.
+  Status KeepLog();
   // Makes what was written to the file itself durable, whatever `PRAGMA synchronous` says.
   Status SyncFile();
 

@@ -53,6 +53,7 @@ Result<std::shared_ptr<SqliteStore>> SqliteStore::Open(const std::string& folder
 
 Status SqliteStore::Start() {
   Connection connection = TRY(OpenStoreWriter(path_, options_.sqlite_vfs));
+  if (options_.keep_log) TRY(connection.KeepLog());
   // An import would fill the memory with vectors that nobody searches.
   const bool begins_caches = options_.memory_budget_bytes > 0;
   Writer::IndexOptions index_options;

@@ -80,12 +80,10 @@ Status Stores::Impl::Start() {
 
 Status Stores::Impl::FinishIntents() {
   const std::vector<Uuid> intents = TRY(catalog_->Intents());
-  if (!intents.empty()) TRY(catalog_->Settle());
-  for (const Uuid& store : intents) {
-    TRY(file::RemoveAll(files_, directory_.store_path(store)));
-    TRY(catalog_->ForgetIntent(store));
-  }
-  return {};
+  if (intents.empty()) return {};
+  TRY(catalog_->Settle());
+  for (const Uuid& store : intents) TRY(file::RemoveAll(files_, directory_.store_path(store)));
+  return catalog_->ForgetIntents(intents);
 }
 
 // Only in a catalog without any tenant: who deletes the default database does not find it back
@@ -93,7 +91,7 @@ Status Stores::Impl::FinishIntents() {
 Status Stores::Impl::MakeDefaults() {
   Status found = catalog_->FindTenant(kDefaultTenant);
   if (!found.Is(Errc::kNotFound)) return found;
-  return MakeDatabase({Uuid(), Uuid::Random(), kDefaultTenant, kDefaultDatabase},
+  return MakeDatabase({Uuid(), Uuid(), kDefaultTenant, kDefaultDatabase},
                       /*with_tenant=*/true);
 }
 
@@ -110,7 +108,7 @@ Status Stores::Impl::CreateDatabase(const std::string& tenant, const std::string
   const std::shared_lock changing(databases_change_);
   TRY(catalog_->FindTenant(tenant));
   if (catalog_->Find(tenant, name).ok()) return Conflict("Database [" + name + "] already exists");
-  return Told(MakeDatabase({Uuid::Random(), Uuid::Random(), tenant, name, session},
+  return Told(MakeDatabase({Uuid::Random(), Uuid(), tenant, name, session},
                            /*with_tenant=*/false));
 }
 
@@ -124,8 +122,8 @@ Status Stores::Impl::SetIdle(const StoreName& name, std::optional<uint32_t> seco
   return Told(catalog_->SetIdle(name.tenant, name.database, seconds));
 }
 
-Status Stores::Impl::MakeDatabase(const CatalogEntry& entry, bool with_tenant) {
-  TRY(catalog_->IntendStore(entry.store));
+Status Stores::Impl::MakeDatabase(CatalogEntry entry, bool with_tenant) {
+  entry.store = TRY(catalog_->IntendNewStore());
   Status made = MakeFiles(entry.store);
   if (made.ok()) {
     made = catalog_->Insert(entry, with_tenant);
@@ -369,6 +367,7 @@ Result<std::unique_ptr<Stores>> Stores::Open(const std::string& data, StoreOptio
   std::unique_ptr<Catalog> catalog =
       TRY(Catalog::Open(directory.catalog_path(), options.sqlite_vfs, new_directory));
   TRY(files.SyncDirectory(data));
+  options.keep_log = true;
   auto impl = std::make_unique<Impl>(std::move(directory), std::move(catalog), std::move(options),
                                      files, clock, observer);
   TRY(impl->Start());

@@ -91,6 +91,9 @@ struct StoreOptions {
   std::chrono::milliseconds look_at_disk_every{250};  // while writes fail (write_gate.h)
   uint32_t graph_threshold = 5'000;
   std::string sqlite_vfs;  // empty: SQLite's own; tests put faults here
+  // The log stays, empty, beside a store that is closed, so that the next opening need not make it.
+  // Stores sets it: a store outside a data directory is one file when it is closed.
+  bool keep_log = false;
 };
 
 class Stores {

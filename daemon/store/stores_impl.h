@@ -104,7 +104,8 @@ class Stores::Impl final : public StoreHost {
   // `status`, of a change of the catalog, as the gate passes it on.
   Status Told(Status status);
   Status MakeDefaults();
-  Status MakeDatabase(const CatalogEntry& entry, bool with_tenant);
+  // With a store of its own, whose id it chooses.
+  Status MakeDatabase(CatalogEntry entry, bool with_tenant);
   void Forget(const CatalogEntry& entry);
   Status MakeFiles(const Uuid& store);
   Status FinishIntents();

@@ -243,9 +243,15 @@ int FaultyFileSystem::calls() const {
   return calls_;
 }
 
+int FaultyFileSystem::syncs() const {
+  MutexLock lock(mutex_);
+  return syncs_;
+}
+
 Status FaultyFileSystem::Step(std::string_view what, const Path& path, Needs needs) {
   MutexLock lock(mutex_);
   ++calls_;
+  if (what.starts_with("sync")) ++syncs_;
   if (full_ && needs == Needs::kNothing) return {};
   const bool fails = fail_at_ != 0 && (fail_on_ ? calls_ >= fail_at_ : calls_ == fail_at_);
   if (!fails) return {};

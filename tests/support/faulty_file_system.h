@@ -45,6 +45,8 @@ class FaultyFileSystem final : public file::FileSystem {
   bool Faulted() const;
   // Calls so far.
   int calls() const;
+  // Of these, syncs of files and of directories.
+  int syncs() const;
 
   // Power is cut: what was not synced is gone.
   void Crash();
@@ -93,6 +95,7 @@ class FaultyFileSystem final : public file::FileSystem {
   std::vector<Move> moves_ GUARDED_BY(mutex_);
   uint64_t generation_ GUARDED_BY(mutex_) = 0;  // crashes so far
   int calls_ GUARDED_BY(mutex_) = 0;
+  int syncs_ GUARDED_BY(mutex_) = 0;
   int fail_at_ GUARDED_BY(mutex_) = 0;  // 0: none
   bool fail_on_ GUARDED_BY(mutex_) = false;
   bool full_ GUARDED_BY(mutex_) = false;  // only calls that need room fail

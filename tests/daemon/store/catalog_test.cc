@@ -2,6 +2,7 @@
 // nobody may find.
 #include "daemon/store/catalog.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -83,6 +84,26 @@ TEST_CASE("catalog: an intent lasts from before the files until the row, and fro
   REQUIRE(catalog->Remove(entry).Is(Errc::kNotFound));
   REQUIRE(catalog->Intents().value() == std::vector<Uuid>{entry.store});
   REQUIRE(catalog->ForgetIntent(entry.store).ok());
+  REQUIRE(catalog->Intents().value().empty());
+}
+
+TEST_CASE("catalog: new stores' intents are durable before their turn, and unseen until then",
+          "[daemon][store]") {
+  test::TempDir dir;
+  Uuid used;
+  {
+    const auto catalog = Open(dir);
+    used = catalog->IntendNewStore().value();
+    REQUIRE(catalog->IntendNewStore().value() != used);
+    REQUIRE(catalog->Intents().value().size() == 2);
+    REQUIRE(catalog->Clear().ok());  // a reset leaves those that wait as they are
+    REQUIRE(catalog->Intents().value().size() == 2);
+  }
+  const auto catalog = Open(dir);
+  const std::vector<Uuid> left = catalog->Intents().value();
+  REQUIRE(left.size() > 2);
+  REQUIRE(std::find(left.begin(), left.end(), used) != left.end());
+  REQUIRE(catalog->ForgetIntents(left).ok());
   REQUIRE(catalog->Intents().value().empty());
 }
 
