@@ -197,8 +197,8 @@ Result<Registry::Registered> Registry::Register(const Origin& origin, const Want
     if (session->has_stores) row = RowOf(*session);
   }
   // What a start would need to know. Where the disk takes nothing the session is there all the
-  // same, and a start knows it as it was.
-  if (row && !stores_.NoteSession(*row).ok()) LogWarn("a session's settings are not on disk");
+  // same, and a start knows it as it was. It may have ended by now, and its row be gone.
+  if (row && !stores_.ChangeSession(*row).ok()) LogWarn("a session's settings are not on disk");
   return registered;
 }
 

@@ -110,6 +110,8 @@ class Catalog {
   // --- sessions --- (catalog_sessions.cc)
   // Adds the row, or changes the one of that uid.
   Status NoteSession(const SessionRow& row);
+  // Only the latter: who has ended meanwhile does not come back.
+  Status ChangeSession(const SessionRow& row);
   // In the order in which they were first noted.
   Result<std::vector<SessionRow>> Sessions();
   Status ForgetSession(const Uuid& uid);

@@ -17,6 +17,17 @@ Status Catalog::NoteSession(const SessionRow& row) {
   return note.Run();
 }
 
+Status Catalog::ChangeSession(const SessionRow& row) {
+  MutexLock lock(file_->mutex);
+  Statement change =
+      TRY(file_->connection.Prepare("UPDATE sessions SET name = ?2, timeout_seconds = ?3,"
+                                    " cleanup_on_exit = ?4 WHERE uid = ?1"));
+  const std::string uid = row.uid.ToString();
+  change.Bind(1, std::string_view(uid)).Bind(2, std::string_view(row.name));
+  change.Bind(3, int64_t{row.timeout.count()}).Bind(4, int64_t{row.cleanup_on_exit});
+  return change.Run();
+}
+
 Result<std::vector<SessionRow>> Catalog::Sessions() {
   MutexLock lock(file_->mutex);
   Statement list = TRY(file_->connection.Prepare(

@@ -117,6 +117,11 @@ Status Stores::Impl::NoteSession(const SessionRow& session) {
   return Told(catalog_->NoteSession(session));
 }
 
+Status Stores::Impl::ChangeSession(const SessionRow& session) {
+  TRY(gate_.Check(/*frees_space=*/false));
+  return Told(catalog_->ChangeSession(session));
+}
+
 Status Stores::Impl::SetIdle(const StoreName& name, std::optional<uint32_t> seconds) {
   TRY(gate_.Check(/*frees_space=*/false));
   return Told(catalog_->SetIdle(name.tenant, name.database, seconds));
@@ -406,6 +411,8 @@ Status Stores::DeleteTemporary(const Uuid& session, const std::string& tenant,
 }
 
 Status Stores::NoteSession(const SessionRow& session) { return impl_->NoteSession(session); }
+
+Status Stores::ChangeSession(const SessionRow& session) { return impl_->ChangeSession(session); }
 
 Result<std::vector<SessionRow>> Stores::Sessions() {
   std::vector<SessionRow> rows = TRY(impl_->catalog_->Sessions());

@@ -165,6 +165,8 @@ class Stores {
   // --- sessions that have temporary databases, durably (daemon/sessions) ---
   // Adds it, or changes what is known of it.
   Status NoteSession(const SessionRow& session);
+  // Changes what is known of it; of one that is not known, which has ended, nothing.
+  Status ChangeSession(const SessionRow& session);
   // Oldest first; one that only databases name has neither owner nor id.
   Result<std::vector<SessionRow>> Sessions();
   Status ForgetSession(const Uuid& session);

@@ -57,6 +57,7 @@ class Stores::Impl final : public StoreHost {
   // --- what Stores offers: databases and open stores ---
   Status CreateTenant(const std::string& name);
   Status NoteSession(const SessionRow& session);
+  Status ChangeSession(const SessionRow& session);
   Status SetIdle(const StoreName& name, std::optional<uint32_t> seconds);
   Status CreateDatabase(const std::string& tenant, const std::string& name,
                         std::optional<Uuid> session);

@@ -192,6 +192,8 @@ TEST_CASE("catalog: a temporary database keeps its session through an exchange, 
     REQUIRE(catalog->LostSessions().value() == std::vector<Uuid>{session.uid});
     REQUIRE(catalog->NoteSession(session).ok());
     REQUIRE(catalog->NoteSession(session).ok());
+    session.timeout = std::chrono::seconds(600);
+    REQUIRE(catalog->ChangeSession(session).ok());
     REQUIRE(catalog->LostSessions().value().empty());
     REQUIRE(catalog->IntendStore(fresh).ok());
     QuarantineRow old;
@@ -211,6 +213,7 @@ TEST_CASE("catalog: a temporary database keeps its session through an exchange, 
   REQUIRE(temporary[0].store == fresh);
   REQUIRE(catalog->Remove(temporary[0]).ok());
   REQUIRE(catalog->ForgetSession(session.uid).ok());
+  REQUIRE(catalog->ChangeSession(session).ok());  // by somebody who did not know yet
   REQUIRE(catalog->Sessions().value().empty());
   REQUIRE(catalog->Count().value() == 1);
 }

@@ -388,7 +388,7 @@ std::string OpenScratchFile() {
 
 TEST_CASE("scratch file: vectors that it does not give back as they were are loaded anew",
           "[daemon][store][index]") {
-  constexpr uint32_t kWide = 4'096, kMany = 700;  // more than stay in memory
+  constexpr uint32_t kWide = 4'096, kMany = 1'200;  // more than stay in memory
   Scratch scratch;
   const StoreRef store = scratch.Default();
   const Uuid id = store->CreateCollection(Collection("c"), Patient()).value()->id;
