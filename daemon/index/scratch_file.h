@@ -14,7 +14,7 @@ struct Scratch {
   // it. Null: none can be had now. Without it all stays in memory.
   std::function<std::unique_ptr<file::File>()> make = nullptr;
   uint64_t memory_bytes_max = 16 << 20;  // nothing is put aside below that
-  uint64_t moved_bytes = 1 << 20;       // at a time, about; fewer, the newest, stay in memory
+  uint64_t moved_bytes = 1 << 20;        // at a time, about; fewer, the newest, stay in memory
 };
 
 }  // namespace pannier::index

@@ -18,7 +18,7 @@ if __name__ == "__main__":
 import load_generator  # noqa: E402
 import processes  # noqa: E402
 
-SIZES = (1_000, 10_000, 100_000, 500_000)
+SIZES = (1_000, 10_000, 100_000, 500_000, 1_000_000)
 
 
 def of_size(program: Path, records: int, seconds: float) -> dict:
