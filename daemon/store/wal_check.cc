@@ -46,6 +46,12 @@ std::string Missing(const Promised& promised, uint64_t there) {
          std::to_string(promised.frames) + " that were acknowledged";
 }
 
+Status WipeHeader(const std::string& log, const std::string& vfs) {
+  RawFile file = TRY(RawFile::Open(log, RawFile::Mode::kReadWrite, vfs));
+  TRY(file.WriteAt(0, std::string(kLogHeaderBytes, '\0')));
+  return file.Sync();
+}
+
 }  // namespace
 
 Result<LogCheck> CheckLog(const std::string& database, const std::string& vfs) {
@@ -60,7 +66,11 @@ Result<LogCheck> CheckLog(const std::string& database, const std::string& vfs) {
   LogHeader header;
   Findings findings;
   TRY(WalkLog(*log, &header, [&](const LogFrame& frame) { findings.Take(frame); }));
-  if (header.is_half_next && !promised) return LogCheck{};
+  if (header.is_half_next && !promised) {
+    LogCheck check;
+    check.is_void = true;
+    return check;
+  }
   LogCheck check = findings.check();
   // A whole header with other salts is of a log that began after the promise.
   const bool is_of_this_log = promised && (!header.valid || header.salts == promised->salts);
@@ -79,6 +89,7 @@ Status CheckLogBeforeOpening(const std::string& database, const std::string& vfs
     return Corruption(database + "-wal: " + check.damage,
                       "salvage the store, or restore a snapshot (docs/runbooks/damage.md)");
   }
+  if (check.is_void) return WipeHeader(database + "-wal", vfs);
   if (check.dropped) {
     dropped_transactions.fetch_add(1, std::memory_order_relaxed);
     LogWarn(

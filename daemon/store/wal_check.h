@@ -21,7 +21,9 @@ struct LogCheck {
   uint64_t frames = 0;   // whole, up to the last whole transaction: what SQLite will use
   uint64_t commits = 0;  // whole transactions in them
   bool dropped = false;  // a last transaction is there in full length, but fails its check
-  std::string damage;    // a sentence; empty: whole or torn
+  // Half of the header that begins it anew is there: nothing of it counts.
+  bool is_void = false;
+  std::string damage;  // a sentence; empty: whole or torn
 };
 
 // `database`: the path of the main file. `vfs` as in StoreOptions. A log that is not there is fine,
@@ -29,7 +31,9 @@ struct LogCheck {
 //   kUnavailable  it cannot be read
 Result<LogCheck> CheckLog(const std::string& database, const std::string& vfs);
 
-// The same for whoever is about to open the database: a dropped transaction is logged and counted.
+// The same for whoever is about to open the database to write: a dropped transaction is logged and
+// counted, and the header of a void log is wiped. SQLite would take its salts for the next log, so
+// that whole transactions of the old one seemed to follow.
 //   kCorruption  the log is damaged
 Status CheckLogBeforeOpening(const std::string& database, const std::string& vfs);
 // Since the process started: transactions that were dropped though in full length.
