@@ -130,7 +130,7 @@ def engine_alone(records: int) -> dict:
     from dataset import EFFORTS, Data
     data = Data(records)
     done = subprocess.run([str(ENGINE), "--texts", str(data.folder), "--records", str(len(data.vectors)),
-                           "--queries", "200", "--rounds", "9", "--efforts", *map(str, EFFORTS)],
+                           "--queries", "200", "--rounds", "9", "--two-cores", "--efforts", *map(str, EFFORTS)],
                           check=True, capture_output=True, text=True)
     measured = json.loads(done.stdout)
     found = {key: measured[key] for key in ("build_per_second", "bytes", "two_cores_over_one")}

@@ -88,8 +88,9 @@ TEST_CASE("signatures: no document that contains a text or matches a pattern is 
   }
 }
 
-// A pattern of up to `parts` parts in the dialect of Chroma's users, of what RandomText() has.
-std::string RandomPattern(Random& random, int parts) {
+// A pattern in the dialect of Chroma's users, of what RandomText() has.
+std::string RandomPattern(Random& random) {
+  constexpr uint64_t kPartsMax = 4;
   static const char* kParts[] = {"Otter",        "otter",       "stra",      "ße",       "mist",
                                  "Kelvin",       "Ärger",       "[oO]",      "[tT]t",    "[a-e]",
                                  "[^a-y]",       "[ſs]t",       "[ÄA]r",     "\\d",      "\\d{2,3}",
@@ -99,7 +100,7 @@ std::string RandomPattern(Random& random, int parts) {
                                  "[[:alpha:]]t", "\\."};
   static const char* kHeads[] = {"", "", "(?i)", "^", "(?i)^", "(?s)", "\\b"};
   std::string pattern = kHeads[random.Below(std::size(kHeads))];
-  const auto count = 1 + random.Below(static_cast<uint64_t>(parts));
+  const auto count = 1 + random.Below(kPartsMax);
   for (uint64_t i = 0; i < count; ++i) {
     std::string part = kParts[random.Below(std::size(kParts))];
     if (random.OneIn(6)) part = "(?:" + part + ")" + "?*+"[random.Below(3)];
@@ -118,7 +119,7 @@ TEST_CASE("signatures: whatever the expression, no document that matches is miss
   for (size_t i = 0; i < 1'100; ++i) documents.push_back(RandomText(random, i / 100));
   const auto signatures = Sign(random, documents);
   for (int i = 0; i < 400; ++i) {
-    const std::string pattern = RandomPattern(random, 4);
+    const std::string pattern = RandomPattern(random);
     CAPTURE(pattern);
     RequireNoneMissed(*signatures, TextMatcher::Regex(pattern).value(), documents);
   }

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/daemon/operations/machine.h"
+#include "tests/daemon/store/fixture.h"
 
 namespace pannier::operations {
 namespace {
@@ -144,14 +145,9 @@ TEST_CASE("recovery: many damaged stores stop it, and an event says what to do",
   }
 }
 
-// Upkeep may hold a store for a moment, so that it stays open.
 void CloseAll(Machine& machine) {
-  const SteadyTime give_up = SystemClock().Steady() + std::chrono::seconds(20);
   for (const char* name : {"home", "default_database"}) {
-    while (!machine.stores().Close("default_tenant", name).value()) {
-      REQUIRE(SystemClock().Steady() < give_up);
-      std::this_thread::yield();
-    }
+    REQUIRE(store::CloseSoon(machine.stores(), name));
   }
 }
 

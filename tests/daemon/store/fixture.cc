@@ -1,5 +1,7 @@
 #include "tests/daemon/store/fixture.h"
 
+#include <thread>
+
 #include "daemon/store/store_file.h"
 #include "lib/core/clock.h"
 
@@ -97,6 +99,15 @@ Status Write(Store& store, const Uuid& id, model::WriteKind kind,
              const std::vector<Record>& records) {
   TRY(store.Write(id, kind, Batch(records), Patient()));
   return {};
+}
+
+bool CloseSoon(Stores& stores, const std::string& database) {
+  const SteadyTime give_up = SystemClock().Steady() + std::chrono::seconds(20);
+  while (!stores.Close("default_tenant", database).value()) {
+    if (SystemClock().Steady() >= give_up) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 Scratch::Scratch(StoreOptions options_given) : options(std::move(options_given)) { Reopen(); }

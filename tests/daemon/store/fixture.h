@@ -54,6 +54,10 @@ Result<std::vector<Found>> Query(Store& store, const Uuid& id, const std::vector
 Status Write(Store& store, const Uuid& id, model::WriteKind kind,
              const std::vector<Record>& records);
 
+// Closes a database of the default tenant, which upkeep may hold for a moment. False: somebody held
+// it all the time.
+bool CloseSoon(Stores& stores, const std::string& database);
+
 // A data directory of the test's own with its Stores, on the real disk and clock.
 class Scratch {
  public:

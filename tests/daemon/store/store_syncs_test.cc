@@ -3,7 +3,6 @@
 // Method: stores on a FaultyFileSystem, SQLite included, which counts them. That they are enough is
 // for power_loss_test.cc to say.
 #include <catch2/catch.hpp>
-#include <thread>
 
 #include "daemon/store/store_file.h"
 #include "tests/daemon/store/fixture.h"
@@ -26,8 +25,6 @@ class Counted {
   }
   Stores& stores() { return *stores_; }
   StoreRef Open(const char* database) { return stores_->Acquire(kTenant, database).value(); }
-  // False while the upkeep thread holds it.
-  bool Close(const char* database) { return stores_->Close(kTenant, database).value(); }
   template <typename Work>
   int SyncsOf(const Work& work) {
     const int before = files_.syncs();
@@ -40,14 +37,6 @@ class Counted {
   test::FaultyVfs vfs_{files_};
   std::unique_ptr<Stores> stores_;
 };
-
-void CloseSoon(Counted& counted, const char* database) {
-  const SteadyTime give_up = SystemClock().Steady() + std::chrono::seconds(20);
-  while (!counted.Close(database)) {
-    REQUIRE(SystemClock().Steady() < give_up);
-    std::this_thread::yield();
-  }
-}
 
 TEST_CASE("store syncs: a new store's file is synced once", "[daemon][store]") {
   test::FaultyFileSystem files;
@@ -82,10 +71,10 @@ TEST_CASE("store syncs: a store that is only read is left as it was", "[daemon][
   const Uuid id = store->CreateCollection(Collection("c"), Patient()).value()->id;
   Write(*store, id, model::WriteKind::kAdd, {{"a", {1, 2}, {}, {}, {}}}).value();
   store.reset();
-  CloseSoon(counted, database);
+  REQUIRE(CloseSoon(counted.stores(), database));
   const auto read = [&] {
     REQUIRE(Query(*counted.Open(database), id, {1, 2}, 1).value().size() == 1);
-    CloseSoon(counted, database);
+    REQUIRE(CloseSoon(counted.stores(), database));
   };
   REQUIRE(counted.SyncsOf(read) == 0);
 }
